@@ -1,0 +1,68 @@
+# make          build/lspt                      make test    every test
+# make demo     synthetic birds, LSPT, results  make bench   speed of every method
+# make format   clang-format                    make clean   remove build folders
+#
+# SAN=1          address + undefined sanitizers, in a build folder of their own
+# MARCH=native   instruction set of our own kernels (oneDNN chooses its own at run time)
+# DEPS_PREFIX=D  headers and libraries from an unpacked folder D instead of installed packages
+
+CXX ?= g++
+MARCH ?= native
+BUILD := build$(if $(SAN),-san)
+ARCH_DIR := $(shell $(CXX) -print-multiarch 2>/dev/null)
+
+CXXFLAGS := -std=c++20 -O3 -g1 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math \
+            -Wall -Wextra -Wshadow -Werror -I. -MMD -MP $(EXTRA_CXXFLAGS)
+LDLIBS := -ldnnl -ljpeg -lz -lcrypto
+ifneq ($(DEPS_PREFIX),)
+CXXFLAGS += -isystem $(DEPS_PREFIX)/usr/include -isystem $(DEPS_PREFIX)/usr/include/$(ARCH_DIR)
+LDFLAGS += -L$(DEPS_PREFIX)/usr/lib/$(ARCH_DIR) -Wl,-rpath,$(abspath $(DEPS_PREFIX))/usr/lib/$(ARCH_DIR) \
+           -Wl,-rpath-link,$(DEPS_PREFIX)/usr/lib/$(ARCH_DIR)
+endif
+ifneq ($(SAN),)
+CXXFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
+TRAIN_SOURCES := $(filter-out train/main.cpp,$(wildcard train/*.cpp))
+TEST_SOURCES := $(wildcard tests/*.cpp)
+THIRD_SOURCES := third_party/stb_image.cpp
+objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
+
+.PHONY: all test demo bench format clean
+all: $(BUILD)/lspt
+
+# Everything that compiles waits for the packages: checked once a build folder, installed if missing.
+$(BUILD)/setup.done: third_party/setup.sh
+	@mkdir -p $(BUILD)
+	@CXX="$(CXX)" DEPS_PREFIX="$(DEPS_PREFIX)" sh third_party/setup.sh
+	@touch $@
+
+$(BUILD)/%.o: %.cpp | $(BUILD)/setup.done
+	@mkdir -p $(@D)
+	@echo "  $<"
+	@$(CXX) $(CXXFLAGS) -c $< -o $@
+
+$(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES))
+	@rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/lspt: $(call objects,train/main.cpp) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+
+$(BUILD)/tests/run: $(call objects,$(TEST_SOURCES)) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+
+# Objects first and in parallel, whatever -j says at the top: the build is one command.
+JOBS := $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(shell nproc))
+test:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run
+	@$(BUILD)/tests/run
+	@LSPT=$(BUILD)/lspt sh tests/program.sh
+
+format:
+	clang-format -i $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')
+
+clean:
+	rm -rf build build-san
+
+-include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) train/main.cpp))

@@ -1,0 +1,42 @@
+/// Element types. f32 is IEEE single; bf16 is its upper half, rounded to nearest even.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace lspt {
+
+enum class DType : uint8_t { f32, bf16 };
+
+constexpr size_t size_of(DType type) { return type == DType::f32 ? 4 : 2; }
+constexpr const char* name_of(DType type) { return type == DType::f32 ? "f32" : "bf16"; }
+
+struct bf16 {
+  uint16_t bits;
+  bf16() = default;
+  /// Rounds to nearest even; NaN stays NaN. Branch-free so that loops over it vectorise.
+  bf16(float value) {  // NOLINT: a store converts implicitly, as for float
+    const uint32_t u = std::bit_cast<uint32_t>(value);
+    const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    bits = static_cast<uint16_t>(value != value ? (u >> 16) | 0x40u : rounded);
+  }
+  operator float() const {  // NOLINT: a load converts implicitly
+    return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+  }
+};
+
+template <typename T>
+constexpr DType dtype_of = DType::f32;
+template <>
+inline constexpr DType dtype_of<bf16> = DType::bf16;
+
+/// Calls body.template operator()<T>() with T = float or bf16: how a kernel is instantiated for
+/// both. Kernels load to float, compute in float, and store to T.
+template <typename Body>
+decltype(auto) dispatch(DType type, Body&& body) {
+  if (type == DType::bf16) return body.template operator()<bf16>();
+  return body.template operator()<float>();
+}
+
+}  // namespace lspt

@@ -1,0 +1,140 @@
+#include "engine/tensor.h"
+
+#include <cstring>
+
+#include "engine/memory.h"
+#include "engine/parallel.h"
+
+namespace lspt {
+
+int64_t Shape::numel() const {
+  int64_t product = 1;
+  for (int i = 0; i < rank_; ++i) product *= extents_[static_cast<size_t>(i)];
+  return product;
+}
+
+bool Shape::operator==(const Shape& other) const {
+  if (rank_ != other.rank_) return false;
+  for (int i = 0; i < rank_; ++i)
+    if ((*this)[i] != other[i]) return false;
+  return true;
+}
+
+std::string Shape::to_string() const {
+  std::string text = "(";
+  for (int i = 0; i < rank_; ++i) text += (i ? ", " : "") + std::to_string((*this)[i]);
+  return text + ")";
+}
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  return out << shape.to_string();
+}
+
+Storage::Storage(size_t bytes, Device device)
+    : data_(memory::allocate(bytes, device)), bytes_(bytes), device_(device) {}
+
+Storage::Storage(const void* data, std::shared_ptr<const void> owner)
+    : data_(const_cast<void*>(data)), owner_(std::move(owner)) {}
+
+Storage::~Storage() {
+  if (!owner_) memory::release(data_, bytes_, device_);
+}
+
+Tensor::Tensor(const Shape& shape, DType dtype, Device device)
+    : shape_(shape), numel_(shape.numel()), dtype_(dtype), device_(device) {
+  for (int i = 0; i < shape.rank(); ++i)
+    require(shape[i] >= 0, "tensor: negative extent in ", shape);
+  storage_ = std::make_shared<Storage>(nbytes(), device);
+}
+
+Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
+  Tensor tensor(shape, dtype, device);
+  memory::zero(tensor.raw(), tensor.nbytes(), device);
+  return tensor;
+}
+
+Tensor Tensor::from(const std::vector<float>& values, const Shape& shape) {
+  Tensor tensor(shape);
+  require(static_cast<int64_t>(values.size()) == tensor.numel(), "tensor: ", values.size(),
+          " values for shape ", shape);
+  std::memcpy(tensor.raw(), values.data(), tensor.nbytes());
+  return tensor;
+}
+
+Tensor Tensor::borrow(const void* data, const Shape& shape, DType dtype,
+                      std::shared_ptr<const void> owner) {
+  Tensor tensor;
+  tensor.storage_ = std::make_shared<Storage>(data, std::move(owner));
+  tensor.shape_ = shape;
+  tensor.numel_ = shape.numel();
+  tensor.dtype_ = dtype;
+  return tensor;
+}
+
+void* Tensor::raw() const {
+  return storage_ ? static_cast<char*>(storage_->data()) + offset_ : nullptr;
+}
+
+Tensor Tensor::reshape(const Shape& shape) const {
+  require(shape.numel() == numel_, "reshape: ", shape_, " to ", shape);
+  Tensor view = *this;
+  view.shape_ = shape;
+  return view;
+}
+
+Tensor Tensor::slice(int64_t begin, int64_t end) const {
+  require(rank() >= 1 && 0 <= begin && begin <= end && end <= dim(0), "slice: [", begin, ", ", end,
+          ") of ", shape_);
+  Tensor view = *this;
+  const int64_t stride = dim(0) == 0 ? 0 : numel_ / dim(0);
+  view.shape_.set(0, end - begin);
+  view.numel_ = stride * (end - begin);
+  view.offset_ += static_cast<size_t>(begin * stride) * size_of(dtype_);
+  return view;
+}
+
+std::vector<float> Tensor::to_vector() const {
+  std::vector<float> values(static_cast<size_t>(numel_));
+  if (numel_ == 0) return values;
+  const Tensor host = memory::to_host(*this);
+  dispatch(dtype_, [&]<typename T>() {
+    const T* data = host.data<T>();
+    for (size_t i = 0; i < values.size(); ++i) values[i] = data[i];
+  });
+  return values;
+}
+
+void copy(const Tensor& to, const Tensor& from) {
+  require(to.numel() == from.numel(), "copy: ", from.shape(), " into ", to.shape());
+  require(to.device() == Device::cpu && from.device() == Device::cpu, "copy: host tensors only");
+  if (to.dtype() == from.dtype()) {
+    std::memcpy(to.raw(), from.raw(), to.nbytes());
+    return;
+  }
+  dispatch(to.dtype(), [&]<typename To>() {
+    dispatch(from.dtype(), [&]<typename From>() {
+      To* out = to.data<To>();
+      const From* in = from.data<From>();
+      parallel_for(to.numel(), 1 << 15, [=](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) out[i] = static_cast<float>(in[i]);
+      });
+    });
+  });
+}
+
+void fill(const Tensor& tensor, float value) {
+  require(tensor.device() == Device::cpu, "fill: host tensors only");
+  dispatch(tensor.dtype(), [&]<typename T>() {
+    T* data = tensor.data<T>();
+    for (int64_t i = 0; i < tensor.numel(); ++i) data[i] = value;
+  });
+}
+
+Tensor to_dtype(const Tensor& x, DType dtype) {
+  if (!x || x.dtype() == dtype) return x;
+  Tensor converted(x.shape(), dtype, x.device());
+  copy(converted, x);
+  return converted;
+}
+
+}  // namespace lspt
