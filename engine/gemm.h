@@ -1,0 +1,30 @@
+/// Matrix products: the one place that knows oneDNN (CPU) and cuBLASLt (CUDA).
+#pragma once
+
+#include "engine/kernel.h"
+
+namespace lspt {
+
+/// What happens to a product beside the product. Empty tensors mean "none".
+struct GemmOptions {
+  float alpha = 1.0f;
+  float beta = 0.0f;     ///< 1 adds to what c holds (c must then be f32 or bf16 like c itself)
+  Tensor bias = {};      ///< (N) f32, added to every row
+  Tensor residual = {};  ///< (M, N) in c's dtype, added; may not be c
+  bool gelu = false;     ///< exact erf GELU of everything above, applied last
+  /// B will be used again unchanged (a frozen weight, or one weight for many steps of a
+  /// recurrence): pack it into the library's own layout once and keep that with B's memory.
+  bool pack_b = false;
+};
+
+/// c = alpha op(a) op(b) + beta c, then the options. Tensors are seen as matrices (rows() x cols());
+/// op is the transpose if the flag is set: c (M, N), op(a) (M, K), op(b) (K, N). a and b have one
+/// dtype (f32 or bf16), c either of the two; sums are f32. Throws if the sizes do not fit.
+void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+          const GemmOptions& options = {});
+
+/// Floating-point operations that products and attention have needed so far in this process.
+int64_t operation_count();
+void count_operations(int64_t operations);
+
+}  // namespace lspt
