@@ -12,7 +12,8 @@ void accumulate(const Tensor& sum, const Tensor& x, float beta) {
       S* s = sum.data<S>();
       const T* in = x.data<T>();
       parallel_for(sum.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) s[i] = static_cast<float>(s[i]) + static_cast<float>(in[i]);
+        for (int64_t i = begin; i < end; ++i)
+          s[i] = static_cast<float>(s[i]) + static_cast<float>(in[i]);
       });
     });
   });

@@ -7,8 +7,7 @@ namespace lspt {
 
 /// What happens to a product beside the product. Empty tensors mean "none".
 struct GemmOptions {
-  float alpha = 1.0f;
-  float beta = 0.0f;     ///< 1 adds to what c holds (c must then be f32 or bf16 like c itself)
+  float beta = 0.0f;     ///< 1 adds to what c holds, 0 overwrites it
   Tensor bias = {};      ///< (N) f32, added to every row
   Tensor residual = {};  ///< (M, N) in c's dtype, added; may not be c
   bool gelu = false;     ///< exact erf GELU of everything above, applied last
@@ -17,7 +16,7 @@ struct GemmOptions {
   bool pack_b = false;
 };
 
-/// c = alpha op(a) op(b) + beta c, then the options. Tensors are seen as matrices (rows() x cols());
+/// c = op(a) op(b) + beta c, then the options. Tensors are seen as matrices (rows() x cols());
 /// op is the transpose if the flag is set: c (M, N), op(a) (M, K), op(b) (K, N). a and b have one
 /// dtype (f32 or bf16), c either of the two; sums are f32. Throws if the sizes do not fit.
 void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,

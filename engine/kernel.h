@@ -15,19 +15,19 @@ inline constexpr bool kHasCuda = false;
 /// `name`, which calls the one of its first argument's device. Kernels take Tensors, outputs first;
 /// an empty Tensor means "not wanted". In a build without CUDA the other branch is discarded, so
 /// nothing is missing at link time.
-#define DECLARE_KERNEL(name, ...)                                                 \
-  namespace cpu {                                                                 \
-  void name(__VA_ARGS__);                                                         \
-  }                                                                               \
-  namespace cuda {                                                                \
-  void name(__VA_ARGS__);                                                         \
-  }                                                                               \
-  template <typename... Rest>                                                     \
-  void name(const Tensor& first, Rest&&... rest) {                                \
-    if constexpr (kHasCuda)                                                       \
-      if (first.device() == Device::cuda) return cuda::name(first, rest...);      \
-    cpu::name(first, rest...);                                                    \
-  }                                                                               \
+#define DECLARE_KERNEL(name, ...)                                            \
+  namespace cpu {                                                            \
+  void name(__VA_ARGS__);                                                    \
+  }                                                                          \
+  namespace cuda {                                                           \
+  void name(__VA_ARGS__);                                                    \
+  }                                                                          \
+  template <typename... Rest>                                                \
+  void name(const Tensor& first, Rest&&... rest) {                           \
+    if constexpr (kHasCuda)                                                  \
+      if (first.device() == Device::cuda) return cuda::name(first, rest...); \
+    cpu::name(first, rest...);                                               \
+  }                                                                          \
   static_assert(true)
 
 }  // namespace lspt

@@ -10,13 +10,14 @@
 namespace lspt::memory {
 
 struct Stats {
-  size_t live_bytes = 0;       ///< in tensors now
-  size_t peak_bytes = 0;       ///< largest live_bytes since the last reset_peak
-  size_t held_bytes = 0;       ///< taken from the system, in use or kept for reuse
-  int64_t system_calls = 0;    ///< allocations that had to ask the system
+  size_t live_bytes = 0;     ///< in tensors now
+  size_t peak_bytes = 0;     ///< largest live_bytes since the last reset_peak
+  size_t held_bytes = 0;     ///< taken from the system, in use or kept for reuse
+  int64_t system_calls = 0;  ///< allocations that had to ask the system
 };
 
-/// At least `bytes` of memory aligned to 64. Throws Error(kMemory) with the figures when none is left.
+/// At least `bytes` of memory aligned to 64. Throws Error(kMemory) with the figures when none is
+/// left.
 void* allocate(size_t bytes, Device device);
 void release(void* data, size_t bytes, Device device);
 void zero(void* data, size_t bytes, Device device);

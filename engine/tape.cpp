@@ -76,7 +76,8 @@ void Tape::backward(const Var& loss, const Tensor& seed) {
   require(loss.node != nullptr, "backward: the loss depends on nothing trainable");
   Tensor start = seed;
   if (!start) {
-    require(loss.value.numel() == 1, "backward: loss of shape ", loss.shape(), ", one element expected");
+    require(loss.value.numel() == 1, "backward: loss of shape ", loss.shape(),
+            ", one element expected");
     start = Tensor(loss.shape(), loss.node->dtype, loss.device());
     fill(start, 1.0f);
   }

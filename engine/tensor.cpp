@@ -26,9 +26,7 @@ std::string Shape::to_string() const {
   return text + ")";
 }
 
-std::ostream& operator<<(std::ostream& out, const Shape& shape) {
-  return out << shape.to_string();
-}
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.to_string(); }
 
 Storage::Storage(size_t bytes, Device device)
     : data_(memory::allocate(bytes, device)), bytes_(bytes), device_(device) {}

@@ -5,7 +5,8 @@
 ///   S^l      = Z_P^l + m^l                        if gspc, else Z_P^l
 ///   H^l, C^l = LSTM(S^l; H^{l-1}, C^{l-1})        one step per block
 ///   U^{l+1}  = [P^l if new_prompts is every] + carried
-///   carried  = A(H^l) | S^l | g Z_P^l + (1 - g) U^l | nothing     for carry = lstm | out | gate | none
+///   carried  = A(H^l) | S^l | g Z_P^l + (1 - g) U^l | nothing     for carry = lstm | out | gate |
+///   none
 ///
 /// VPT: Jia et al. 2022; GaPT: Yoo et al. 2023, arXiv:2306.05067. LSPT: Mo et al. 2024,
 /// arXiv:2402.17406; the internals of its recurrence are *inferred* (the text was not available):
@@ -22,25 +23,25 @@ enum class Carry { lstm, out, gate, none };
 
 struct PromptConfig {
   std::string method = "lspt";
-  int prompts = 0;  ///< P; 0 = no prompts (linear, full)
+  int prompts = 0;    ///< P; 0 = no prompts (linear, full)
   bool full = false;  ///< train the whole backbone (method full)
   NewPrompts new_prompts = NewPrompts::every;
   Carry carry = Carry::lstm;
   bool gspc = true;
-  float dropout = 0.0f;          ///< on learnable prompts, in training only
-  bool attn_temp = false;        ///< GaPT: one learnable softmax temperature a block
-  float gate_init = 5.0f;        ///< GaPT: gate logits start at -gate_init
+  float dropout = 0.0f;    ///< on learnable prompts, in training only
+  bool attn_temp = false;  ///< GaPT: one learnable softmax temperature a block
+  float gate_init = 5.0f;  ///< GaPT: gate logits start at -gate_init
   // LSPT variants, all inferred alternatives; defaults first.
-  bool lstm_share = true;        ///< one cell for all blocks, else one each
-  int lstm_hidden = 0;           ///< h; 0 = embed_dim, else A maps h to embed_dim
-  bool lstm_residual = false;    ///< `--lstm-out residual`: U^{l+1} = P^l + S^l + A(H^l)
-  bool mean_in = false;          ///< `--mean-src in`: patch rows entering the block, not leaving it
-  bool mean_ln = false;          ///< `--mean-norm ln`: layer norm without affine before the mean
-  bool mean_cls = false;         ///< `--mean-scope patches+cls`
-  bool mean_detach = false;      ///< no gradient through m^l
-  float forget_bias = 0.0f;      ///< added to the initial forget-gate bias
+  bool lstm_share = true;      ///< one cell for all blocks, else one each
+  int lstm_hidden = 0;         ///< h; 0 = embed_dim, else A maps h to embed_dim
+  bool lstm_residual = false;  ///< `--lstm-out residual`: U^{l+1} = P^l + S^l + A(H^l)
+  bool mean_in = false;        ///< `--mean-src in`: patch rows entering the block, not leaving it
+  bool mean_ln = false;        ///< `--mean-norm ln`: layer norm without affine before the mean
+  bool mean_cls = false;       ///< `--mean-scope patches+cls`
+  bool mean_detach = false;    ///< no gradient through m^l
+  float forget_bias = 0.0f;    ///< added to the initial forget-gate bias
   float lstm_lr_mult = 1.0f;
-  bool lpc_first = false;        ///< `--coding-order lpc-then-gspc`: U^{l+1} = P^l + A(LSTM(Z_P^l)) + m^l
+  bool lpc_first = false;  ///< `--coding-order lpc-then-gspc`: U^{l+1} = P^l + A(LSTM(Z_P^l)) + m^l
 };
 
 /// The names `method_config` knows, in the order of --help:

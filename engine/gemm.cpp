@@ -1,0 +1,152 @@
+#include "engine/gemm.h"
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "engine/onednn.h"
+#include "engine/parallel.h"
+
+namespace lspt {
+namespace {
+
+std::atomic<int64_t> operations{0};
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+memory::data_type type_of(DType type) {
+  return type == DType::f32 ? memory::data_type::f32 : memory::data_type::bf16;
+}
+
+/// One product as oneDNN prepares it; made once for every different problem.
+struct Plan {
+  dnnl::matmul::primitive_desc desc;
+  dnnl::matmul primitive;
+};
+
+struct Problem {
+  int64_t m, n, k;
+  bool transpose_a, transpose_b, sum, bias, residual, gelu, pack_b;
+  DType in, out;
+  int threads;
+  auto operator<=>(const Problem&) const = default;
+};
+
+memory::desc packed_layout(const Problem& p) {
+  // oneDNN 2.6 multiplies deep, narrow f32 products 1.6 times faster from a transposed matrix than
+  // from its own blocked layout (1976 x 768 x 3072: 215 against 132 GFLOP/s on two Zen 4 cores).
+  const bool transposed = p.in == DType::f32 && p.k >= 2 * p.n;
+  return {{p.k, p.n}, type_of(p.in), transposed ? Tag::ba : Tag::any};
+}
+
+const Plan& plan_for(const Problem& p) {
+  // Per thread: products inside a parallel loop are planned for one thread, and need no lock.
+  thread_local std::map<Problem, Plan> plans;
+  if (const auto it = plans.find(p); it != plans.end()) return it->second;
+  const auto in = type_of(p.in), out = type_of(p.out);
+  const memory::desc a({p.m, p.k}, in, p.transpose_a ? Tag::ba : Tag::ab);
+  const memory::desc b =
+      p.pack_b ? packed_layout(p) : memory::desc({p.k, p.n}, in, p.transpose_b ? Tag::ba : Tag::ab);
+  const memory::desc c({p.m, p.n}, out, Tag::ab);
+  const memory::desc bias =
+      p.bias ? memory::desc({1, p.n}, memory::data_type::f32, Tag::ab) : memory::desc();
+  dnnl::post_ops after;
+  if (p.sum) after.append_sum(1.0f);
+  if (p.residual) after.append_binary(dnnl::algorithm::binary_add, c);
+  if (p.gelu) onednn::append_gelu_erf(after);
+  dnnl::primitive_attr attributes;
+  attributes.set_post_ops(after);
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  const auto desc = onednn::matmul_desc(a, b, bias, c, attributes);
+  return plans.emplace(p, Plan{desc, dnnl::matmul(desc)}).first->second;
+}
+
+/// B in the layout the plan wants, kept with B's memory.
+struct Packed {
+  memory::desc layout;
+  Tensor data;
+};
+
+Tensor pack(const Plan& plan, const Problem& p, const Tensor& b) {
+  const memory::desc layout = plan.desc.weights_desc();
+  const std::string key = "gemm " + std::to_string(b.offset_bytes()) + " " + std::to_string(p.k) +
+                          " " + std::to_string(p.n) + (p.transpose_b ? " t" : " n");
+  for (const auto& [name, value] : b.storage()->derived) {
+    const auto* packed = static_cast<const Packed*>(value.get());
+    if (name == key && packed->layout == layout) return packed->data;
+  }
+  const auto made = std::make_shared<Packed>(
+      Packed{layout, Tensor({static_cast<int64_t>(layout.get_size() + 3) / 4})});
+  memory from({{p.k, p.n}, type_of(p.in), p.transpose_b ? Tag::ba : Tag::ab}, onednn::engine(),
+              b.raw());
+  memory to(layout, onednn::engine(), made->data.raw());
+  dnnl::reorder(from, to).execute(onednn::stream(), from, to);
+  b.storage()->derived.emplace_back(key, made);
+  return made->data;
+}
+
+}  // namespace
+
+int64_t operation_count() { return operations.load(); }
+void count_operations(int64_t count) { operations += count; }
+
+void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+          const GemmOptions& options) {
+  require(a.device() == Device::cpu, "gemm: this build has no CUDA");
+  require(a.dtype() == b.dtype(), "gemm: a is ", name_of(a.dtype()), ", b ", name_of(b.dtype()));
+  const int64_t m = transpose_a ? a.cols() : a.rows(), k = transpose_a ? a.rows() : a.cols();
+  const int64_t n = transpose_b ? b.rows() : b.cols();
+  require((transpose_b ? b.cols() : b.rows()) == k && c.rows() == m && c.cols() == n, "gemm: op(",
+          a.shape(), ") op(", b.shape(), ") into ", c.shape());
+  require(!options.bias || (options.bias.numel() == n && options.bias.dtype() == DType::f32),
+          "gemm: bias ", options.bias.shape(), ", f32 (", n, ") expected");
+  require(!options.residual ||
+              (options.residual.numel() == m * n && options.residual.dtype() == c.dtype()),
+          "gemm: residual ", options.residual.shape(), " for ", c.shape());
+  if (m == 0 || n == 0) return;
+  count_operations(2 * m * n * k);
+  if (a.dtype() == DType::bf16 && !onednn::has_bf16()) {
+    const Tensor wide = c.dtype() == DType::f32 ? c : to_dtype(c, DType::f32);
+    GemmOptions same = options;
+    same.residual = to_dtype(options.residual, DType::f32);
+    same.pack_b = false;
+    count_operations(-2 * m * n * k);
+    gemm(wide, to_dtype(a, DType::f32), transpose_a, to_dtype(b, DType::f32), transpose_b, same);
+    if (c.dtype() != DType::f32) copy(c, wide);
+    return;
+  }
+  const Problem problem{m,
+                        n,
+                        k,
+                        transpose_a,
+                        transpose_b,
+                        options.beta != 0.0f,
+                        static_cast<bool>(options.bias),
+                        static_cast<bool>(options.residual),
+                        options.gelu,
+                        options.pack_b,
+                        a.dtype(),
+                        c.dtype(),
+                        omp_in_parallel() ? 1 : thread_count()};
+  const Plan& plan = plan_for(problem);
+  const auto& engine = onednn::engine();
+  const Tensor weights = options.pack_b ? pack(plan, problem, b) : b;
+  const memory::desc scratch_desc = plan.desc.scratchpad_desc();
+  const Tensor scratch({static_cast<int64_t>(scratch_desc.get_size() + 3) / 4});
+  std::unordered_map<int, memory> arguments{
+      {DNNL_ARG_SRC, memory(plan.desc.src_desc(), engine, a.raw())},
+      {DNNL_ARG_WEIGHTS, memory(plan.desc.weights_desc(), engine, weights.raw())},
+      {DNNL_ARG_DST, memory(plan.desc.dst_desc(), engine, c.raw())},
+      {DNNL_ARG_SCRATCHPAD, memory(scratch_desc, engine, scratch.raw())}};
+  if (options.bias)
+    arguments.emplace(DNNL_ARG_BIAS, memory({{1, n}, memory::data_type::f32, Tag::ab}, engine,
+                                            options.bias.raw()));
+  if (options.residual)
+    arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(problem.sum ? 1 : 0) | DNNL_ARG_SRC_1,
+                      memory(plan.desc.dst_desc(), engine, options.residual.raw()));
+  plan.primitive.execute(onednn::stream(), arguments);
+}
+
+}  // namespace lspt
