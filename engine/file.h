@@ -1,0 +1,58 @@
+/// Files: read by memory map, written atomically, identified by SHA-256.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/error.h"
+
+namespace lspt {
+
+/// A whole file, mapped read-only. Pages become resident when they are read. The file must not
+/// shrink while it is mapped.
+class MappedFile {
+ public:
+  /// Throws Error(kind) that names the path and the system's reason.
+  static std::shared_ptr<const MappedFile> open(const std::string& path, ErrorKind kind);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const uint8_t* data() const { return data_; }
+  size_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(data_), size_}; }
+  /// The whole pages of [begin, begin + bytes) may leave memory; they come back when read again.
+  void forget(size_t begin, size_t bytes) const;
+
+ private:
+  MappedFile(const std::string& path, const uint8_t* data, size_t size)
+      : path_(path), data_(data), size_(size) {}
+  std::string path_;
+  const uint8_t* data_;
+  size_t size_;
+};
+
+/// Where the bytes of a file being written go. Unbuffered: write large pieces.
+class FileSink {
+ public:
+  virtual ~FileSink() = default;
+  virtual void write(const void* data, size_t bytes) = 0;
+  void write(std::string_view text) { write(text.data(), text.size()); }
+};
+
+/// Replaces `path` by what `fill` writes, or leaves it as it was: the bytes go to a new file
+/// `path.PID.tmp` in the same folder, which is synced and renamed over `path`. Throws Error(kWrite)
+/// with the system's reason; the temporary file is removed then, also when `fill` throws. What
+/// killed processes left behind for this path is removed.
+void write_atomically(const std::string& path, const std::function<void(FileSink&)>& fill);
+void write_atomically(const std::string& path, std::string_view text);
+
+/// SHA-256 of the file's bytes, 64 hexadecimal digits. Throws Error(kind).
+std::string sha256_of(const std::string& path, ErrorKind kind = ErrorKind::kWeights);
+
+}  // namespace lspt
