@@ -1,0 +1,263 @@
+"""Writes the golden fixtures beside this file: python3 tests/golden/make_fixtures.py
+
+Needs torch, timm, safetensors, numpy (PyPI). Everything is computed in double precision from values
+that are exact in f32, and stored as f32; the same versions write the same bytes.
+
+  ops.safetensors       op.input, op.out, op.dout (a random upstream gradient), op.grad.input
+  backbone.safetensors  a ViT of 3 blocks (models of depth 2 use the first two), images, labels, and
+                        timm's own logits
+  methods.safetensors   init.name: parameters that all cases start from;
+                        case.init.name: those of a case that have a shape or value of their own;
+                        case.logits, case.loss, case.grad.name, and case.sgd / case.adamw: the losses
+                        before each of 10 steps
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import timm.models.vision_transformer as timm_vit
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+import reference as ref
+
+FOLDER = Path(__file__).parent
+CLASSES, BATCH = 5, 3
+random = torch.Generator().manual_seed(20240217)
+
+
+def draw(*shape, scale=1.0, offset=0.0):
+    """Normal numbers that f32 holds exactly, as doubles."""
+    return (offset + scale * torch.randn(shape, generator=random)).float().double()
+
+
+def save(name, tensors):
+    tensors = {k: v.detach().float().contiguous().clone() for k, v in tensors.items()}
+    assert all(v.isfinite().all() for v in tensors.values())
+    save_file(tensors, FOLDER / f"{name}.safetensors")
+
+
+# Ops --------------------------------------------------------------------------------------------
+
+
+def record(out, op, function, constants=(), **inputs):
+    """Runs function(**inputs) and stores inputs, result, upstream gradient, gradients."""
+    leaves = {k: v.clone().requires_grad_(k not in constants) for k, v in inputs.items()}
+    results = function(**leaves)
+    results = results if isinstance(results, dict) else {"out": results}
+    upstream = {k: draw(*v.shape) for k, v in results.items()}
+    sum((v * upstream[k]).sum() for k, v in results.items()).backward()
+    out |= {f"{op}.{k}": v for k, v in leaves.items()}
+    out |= {f"{op}.{k}": v for k, v in results.items()}
+    out |= {f"{op}.d{k}": v for k, v in upstream.items()}
+    out |= {f"{op}.grad.{k}": v.grad for k, v in leaves.items() if k not in constants}
+
+
+def packed_attention(qkv, query=None, prompt_kv=None, temperature=None):
+    """ops/attention.h: 4 heads, temperature of index 1; with `query`, qkv holds keys and values."""
+    q, k, v = qkv.chunk(3, -1) if query is None else (query, *qkv.chunk(2, -1))
+    if prompt_kv is not None:
+        pk, pv = prompt_kv.expand(q.shape[0], -1, -1).chunk(2, -1)
+        k, v = torch.cat([pk, k], 1), torch.cat([pv, v], 1)
+    t = 1.0 if temperature is None else temperature.clamp(0.01, 10)[1]
+    return ref.attention(q, k, v, 4, t)
+
+
+def lstm_cell(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
+    cell = torch.nn.LSTMCell(x.shape[1], h.shape[1], dtype=torch.double)
+    names = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
+    hidden, memory = torch.func.functional_call(cell, names, (x, (h, c)))
+    return {"hidden": hidden, "memory": memory}
+
+
+def make_ops():
+    out, d = {}, 24
+    lin = dict(x=draw(3, 7, d), weight=draw(36, d, scale=0.3), bias=draw(36))
+    record(out, "linear", F.linear, **lin)
+    record(out, "linear_gelu", lambda **a: F.gelu(F.linear(**a)), **lin)
+    record(out, "linear_residual", lambda residual, **a: residual + F.linear(**a), **lin,
+           residual=draw(3, 7, 36))
+    record(out, "layer_norm", lambda x, weight, bias: F.layer_norm(x, (d,), weight, bias, 1e-6),
+           x=draw(3, 7, d, scale=2, offset=5), weight=draw(d), bias=draw(d))
+    record(out, "layer_norm_plain", lambda x: F.layer_norm(x, (d,), eps=1e-6), x=draw(3, 7, d))
+    record(out, "gelu", F.gelu, x=torch.linspace(-6, 6, 97).double())
+
+    qkv, width = draw(3, 9, 3 * 32), 32
+    record(out, "attention", packed_attention, qkv=qkv)
+    record(out, "attention_temperature", packed_attention, qkv=qkv,
+           temperature=torch.tensor([2.0, 0.625, 1.0]).double())
+    record(out, "attention_clamped", packed_attention, qkv=qkv,
+           temperature=torch.tensor([1.0, 16.0]).double())
+    record(out, "attention_prompt", packed_attention, qkv=qkv, prompt_kv=draw(4, 2 * width))
+    record(out, "attention_prompt_per_image", packed_attention, qkv=qkv,
+           prompt_kv=draw(3, 4, 2 * width))
+    record(out, "attention_query", packed_attention, qkv=draw(3, 9, 2 * width),
+           query=draw(3, 1, width), prompt_kv=draw(4, 2 * width),
+           temperature=torch.tensor([1.0, 1.5]).double())
+
+    h = 12
+    record(out, "lstm_cell", lstm_cell, x=draw(10, d), h=draw(10, h), c=draw(10, h),
+           weight_ih=draw(4 * h, d, scale=0.3), weight_hh=draw(4 * h, h, scale=0.3),
+           bias_ih=draw(4 * h), bias_hh=draw(4 * h))
+    target = torch.rand(6, 11, generator=random).double()
+    record(out, "cross_entropy", lambda logits, target: F.cross_entropy(logits, target),
+           ["target"], logits=draw(6, 11, scale=3),
+           target=(target / target.sum(1, keepdim=True)).float().double())
+    record(out, "patch_embed", ref.patch_embed, ["images"], images=draw(2, 3, 16, 16),
+           weight=draw(20, 3, 4, 4, scale=0.2), bias=draw(20))
+    record(out, "patch_pool", lambda x: x[:, 3:].mean(1), x=draw(3, 12, d))
+    save("ops", out)
+
+
+# Backbone ---------------------------------------------------------------------------------------
+
+
+def make_backbone():
+    vit = replace(ref.ViT(), depth=3)
+    weights = {}
+    for name, shape in ref.backbone_shapes(vit).items():
+        if "norm" in name and name.endswith("weight"):
+            weights[name] = draw(*shape, scale=0.1, offset=1)
+        elif name.endswith("bias"):
+            weights[name] = draw(*shape, scale=0.1)
+        elif name in ("cls_token", "pos_embed"):
+            weights[name] = draw(*shape, scale=0.5)
+        else:
+            weights[name] = draw(*shape, scale=torch.Size(shape[1:]).numel() ** -0.5)
+    images = draw(BATCH, 3, vit.image, vit.image)
+    head = {"head.weight": draw(CLASSES, vit.dim, scale=0.3), "head.bias": draw(CLASSES)}
+    return vit, weights, images, head
+
+
+def timm_logits(vit, weights, head, images, pool):
+    """timm's ViT; for 'avg' its norm after the mean, as in MAE's fine-tuning code."""
+    model = timm_vit.VisionTransformer(
+        img_size=vit.image, patch_size=vit.patch, embed_dim=vit.dim, depth=vit.depth,
+        num_heads=vit.heads, num_classes=CLASSES, global_pool=pool).double().eval()
+    rename = (lambda k: k.replace("norm.", "fc_norm.") if k.startswith("norm.") else k)
+    state = weights | head
+    model.load_state_dict({rename(k): v for k, v in state.items()} if pool == "avg" else state)
+    with torch.no_grad():
+        logits = model(images)
+        ours = ref.forward(state, images, vit, ref.METHODS["linear"], pool)
+        single = ref.forward({k: v.float() for k, v in state.items()}, images.float(), vit,
+                             ref.METHODS["linear"], pool)
+        theirs = model.float()(images.float())
+    assert (logits - ours).abs().max() < 1e-12, "reference and timm differ"
+    assert (single - theirs).abs().max() < 1e-5, "reference and timm differ in f32"
+    return logits
+
+
+# Methods ----------------------------------------------------------------------------------------
+
+
+def cases():
+    """name -> (method, depth, pool). tests/test_golden.cpp has the same table."""
+    m, table = ref.METHODS, {}
+    for name, method in m.items():
+        table[name] = (method, 2, "token")
+    for name in ("linear", "full", "vpt-shallow", "vpt-deep", "gapt", "gspc", "lpc", "lspt"):
+        table[f"{name}.avg"] = (m[name], 2, "avg")
+    for name in ("vpt-shallow", "vpt-deep", "gapt", "gspc", "lpc", "lspt"):
+        table[f"{name}.depth3"] = (m[name], 3, "token")
+
+    def lspt(name, pool="token", **switches):
+        table[f"lspt.{name}"] = (replace(m["lspt"], **switches), 3, pool)
+
+    lspt("first", new_prompts="first")
+    lspt("out", carry="out", gspc=False)
+    lspt("first-out-gspc", new_prompts="first", carry="out")
+    lspt("gate", carry="gate", gspc=False)
+    lspt("attn-temp", attn_temp=True)
+    lspt("own-cells", lstm_share=False)
+    lspt("narrow", lstm_hidden=8)
+    lspt("narrow-own-cells", lstm_hidden=8, lstm_share=False, pool="avg")
+    lspt("residual", lstm_residual=True)
+    lspt("narrow-residual", lstm_hidden=8, lstm_residual=True)
+    lspt("mean-in", mean_in=True)
+    lspt("mean-ln", mean_ln=True)
+    lspt("mean-cls", mean_cls=True)
+    lspt("mean-in-ln-cls", mean_in=True, mean_ln=True, mean_cls=True, pool="avg")
+    lspt("mean-detach", mean_detach=True)
+    lspt("lpc-first", lpc_first=True)
+    lspt("lpc-first-residual", lpc_first=True, lstm_residual=True)
+    lspt("lr-mult")  # the LSTM's learning rate is a tenth of the others'
+    table["gapt.clamped"] = (m["gapt"], 3, "token")  # one temperature is above the clamp
+    return table
+
+
+def train(case, method, vit, pool, weights, trained, images, labels, optimizer):
+    """The loss before each of 10 steps."""
+    leaves = {k: v.clone().requires_grad_() for k, v in trained.items()}
+    slow = [v for k, v in leaves.items() if case == "lspt.lr-mult" and "lstm" in k]
+    fast = [v for v in leaves.values() if not any(v is s for s in slow)]
+    if optimizer == "sgd":
+        groups = [{"params": fast}] + ([{"params": slow, "lr": 0.005}] if slow else [])
+        steps = torch.optim.SGD(groups, lr=0.05, momentum=0.9)
+    else:  # matrices decay, vectors do not
+        steps = torch.optim.AdamW(
+            [{"params": [v for v in fast if v.ndim > 1], "weight_decay": 0.05},
+             {"params": [v for v in fast if v.ndim == 1], "weight_decay": 0.0}], lr=0.01)
+    losses = []
+    for _ in range(10):
+        steps.zero_grad()
+        logits = ref.forward(weights | leaves, images, vit, method, pool)
+        loss = F.cross_entropy(logits, labels)
+        loss.backward()
+        steps.step()
+        losses.append(loss.detach())
+    return torch.stack(losses)
+
+
+def make_methods(deep, weights, images, head):
+    labels = torch.tensor([3, 0, 2])
+    init, out = dict(head), {}
+    scales = {"prompt": 0.5, "lspt.up.weight": 0.3, "lspt.lstm": 0.3, "gate": 1.0, "lspt.up.bias": 0.1}
+    for case, (method, depth, pool) in cases().items():
+        vit = replace(deep, depth=depth)
+        frozen = {k: v for k, v in weights.items() if k in ref.backbone_shapes(vit)}
+        trained = dict(frozen) if method.full else {}
+        for name, shape in ref.method_shapes(method, vit, CLASSES).items():
+            if name == "attn.temp":
+                value = torch.tensor([0.75, 1.25, 16.0 if case == "gapt.clamped" else 0.875])
+                value = value.double()[:depth]
+            elif name in init and init[name].shape == shape:
+                trained[name] = init[name]
+                continue
+            else:
+                scale = next(s for key, s in scales.items() if name.startswith(key))
+                value = draw(*shape, scale=scale)
+                if name not in init:
+                    init[name] = trained[name] = value
+                    continue
+            trained[name] = out[f"{case}.init.{name}"] = value
+
+        leaves = {k: v.clone().requires_grad_() for k, v in trained.items()}
+        logits = ref.forward(frozen | leaves, images, vit, method, pool)
+        loss = F.cross_entropy(logits, labels)
+        loss.backward()
+        out |= {f"{case}.logits": logits, f"{case}.loss": loss[None]}
+        out |= {f"{case}.grad.{k}": v.grad for k, v in leaves.items()}
+        optimizers = ["sgd"] + ["adamw"] * (case in ("full", "lspt", "lspt.depth3"))
+        for optimizer in optimizers:
+            out[f"{case}.{optimizer}"] = train(case, method, vit, pool, frozen, trained, images,
+                                               labels, optimizer)
+            print(f"{case:26} {optimizer:6}", *(f"{x:.4f}" for x in out[f"{case}.{optimizer}"]))
+    out |= {f"init.{k}": v for k, v in init.items()}
+    out["labels"] = labels.double()
+    save("methods", out)
+
+
+def main():
+    torch.set_num_threads(1)
+    make_ops()
+    vit, weights, images, head = make_backbone()
+    timm = {f"timm.{pool}.logits": timm_logits(vit, weights, head, images, pool)
+            for pool in ("token", "avg")}
+    save("backbone", weights | {"images": images} | timm)
+    make_methods(vit, weights, images, head)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""The ViT and every prompt method in plain PyTorch, written to be read and to be right, not fast.
+
+Nothing is saved or fused here: prompt rows always travel in the sequence, every row leaves every
+block. The engine's shortcuts must give the same numbers. Functional: weights are a dict of tensors
+under the names that the engine uses. The switches are those of models/prompt.h.
+
+LSPT's recurrence is *inferred* (its time axis is the block index), as in models/prompt.h.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+
+@dataclass(frozen=True)
+class ViT:
+    image: int = 32
+    patch: int = 8
+    dim: int = 32
+    depth: int = 2
+    heads: int = 4
+    eps: float = 1e-6
+
+    @property
+    def patches(self):
+        return (self.image // self.patch) ** 2
+
+
+@dataclass(frozen=True)
+class Method:
+    prompts: int = 0
+    full: bool = False
+    new_prompts: str = "every"  # every, first
+    carry: str = "lstm"  # lstm, out, gate, none
+    gspc: bool = True
+    attn_temp: bool = False
+    lstm_share: bool = True
+    lstm_hidden: int = 0
+    lstm_residual: bool = False
+    mean_in: bool = False
+    mean_ln: bool = False
+    mean_cls: bool = False
+    mean_detach: bool = False
+    lpc_first: bool = False
+
+
+P = 5
+METHODS = {
+    "linear": Method(carry="none", gspc=False),
+    "full": Method(carry="none", gspc=False, full=True),
+    "vpt-shallow": Method(P, new_prompts="first", carry="out", gspc=False),
+    "vpt-deep": Method(P, carry="none", gspc=False),
+    "gapt": Method(P, new_prompts="first", carry="gate", gspc=False, attn_temp=True),
+    "gspc": Method(P, carry="out"),
+    "lpc": Method(P, gspc=False),
+    "lspt": Method(P),
+}
+
+
+def backbone_shapes(vit):
+    d, hidden = vit.dim, 4 * vit.dim
+    shapes = {
+        "cls_token": (1, 1, d),
+        "pos_embed": (1, 1 + vit.patches, d),
+        "patch_embed.proj.weight": (d, 3, vit.patch, vit.patch),
+        "patch_embed.proj.bias": (d,),
+    }
+    for l in range(vit.depth):
+        for name, weight in [("norm1", (d,)), ("attn.qkv", (3 * d, d)), ("attn.proj", (d, d)),
+                             ("norm2", (d,)), ("mlp.fc1", (hidden, d)), ("mlp.fc2", (d, hidden))]:
+            shapes[f"blocks.{l}.{name}.weight"] = weight
+            shapes[f"blocks.{l}.{name}.bias"] = weight[:1]
+    return shapes | {"norm.weight": (d,), "norm.bias": (d,)}
+
+
+def method_shapes(method, vit, classes):
+    """What the method adds to the backbone, and the head."""
+    d, shapes = vit.dim, {}
+    h = method.lstm_hidden or d
+    if method.prompts:
+        for l in range(vit.depth if method.new_prompts == "every" else 1):
+            shapes[f"prompt.{l}"] = (method.prompts, d)
+        if method.carry == "lstm":
+            for cell in [""] if method.lstm_share else [f"{l}." for l in range(vit.depth - 1)]:
+                shapes |= {f"lspt.lstm.{cell}weight_ih": (4 * h, d),
+                           f"lspt.lstm.{cell}weight_hh": (4 * h, h),
+                           f"lspt.lstm.{cell}bias_ih": (4 * h,),
+                           f"lspt.lstm.{cell}bias_hh": (4 * h,)}
+            if h != d:
+                shapes |= {"lspt.up.weight": (d, h), "lspt.up.bias": (d,)}
+        if method.carry == "gate":
+            shapes["gate.logit"] = (vit.depth - 1,)
+        if method.attn_temp:
+            shapes["attn.temp"] = (vit.depth,)
+    return shapes | {"head.weight": (classes, d), "head.bias": (classes,)}
+
+
+def patch_embed(images, weight, bias):
+    """(B, 3, S, S) -> (B, patches, D)."""
+    return F.conv2d(images, weight, bias, stride=weight.shape[-1]).flatten(2).transpose(1, 2)
+
+
+def attention(q, k, v, heads, temperature=1.0):
+    """q (B, M, D), k and v (B, N, D) -> (B, M, D)."""
+    split = lambda x: x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, heads, N, d)
+    q, k, v = split(q), split(k), split(v)
+    scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 / temperature
+    return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
+def norm(x, w, name, eps):
+    return F.layer_norm(x, x.shape[-1:], w[f"{name}.weight"], w[f"{name}.bias"], eps)
+
+
+def block(w, l, x, vit, temperature=1.0):
+    """x + attention(norm1(x)), then x + mlp(norm2(x))."""
+    linear = lambda y, name: F.linear(y, w[f"blocks.{l}.{name}.weight"],
+                                      w[f"blocks.{l}.{name}.bias"])
+    q, k, v = linear(norm(x, w, f"blocks.{l}.norm1", vit.eps), "attn.qkv").chunk(3, -1)
+    x = x + linear(attention(q, k, v, vit.heads, temperature), "attn.proj")
+    hidden = F.gelu(linear(norm(x, w, f"blocks.{l}.norm2", vit.eps), "mlp.fc1"))
+    return x + linear(hidden, "mlp.fc2")
+
+
+def patch_mean(method, vit, x):
+    """m^l (B, 1, D) of the patch rows of [class, prompts, patches]."""
+    if method.mean_ln:
+        x = F.layer_norm(x, x.shape[-1:], eps=vit.eps)
+    rows = x[:, -vit.patches:]
+    if method.mean_cls:
+        rows = torch.cat([x[:, :1], rows], 1)
+    mean = rows.mean(1, keepdim=True)
+    return mean.detach() if method.mean_detach else mean
+
+
+def next_prompts(method, vit, w, l, entered, x_in, x_out, state):
+    """U^{l+1} from U^l and what entered and left block l; state holds the LSTM's (H, C)."""
+    fresh = w[f"prompt.{l + 1}"] if method.new_prompts == "every" else 0
+    if method.carry == "none":
+        return fresh.expand(x_out.shape[0], -1, -1)
+    out = x_out[:, 1:1 + method.prompts]
+    mean = patch_mean(method, vit, x_in if method.mean_in else x_out) if method.gspc else 0
+    source = out if method.lpc_first else out + mean
+    carried = source
+    if method.carry == "lstm":
+        cell = "lspt.lstm." + ("" if method.lstm_share else f"{l}.")
+        rows = source.flatten(0, 1)
+        if not state:
+            zero = rows.new_zeros(rows.shape[0], method.lstm_hidden or vit.dim)
+            state["h"], state["c"] = zero, zero
+        state["h"], state["c"] = torch.lstm_cell(
+            rows, (state["h"], state["c"]),
+            *(w[cell + n] for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")))
+        carried = state["h"].unflatten(0, source.shape[:2])
+        if "lspt.up.weight" in w:
+            carried = F.linear(carried, w["lspt.up.weight"], w["lspt.up.bias"])
+        if method.lstm_residual:
+            carried = carried + source
+    elif method.carry == "gate":
+        g = torch.sigmoid(w["gate.logit"][l])
+        carried = g * source + (1 - g) * entered
+    if method.lpc_first:
+        carried = carried + mean
+    return fresh + carried
+
+
+def forward(w, images, vit, method, pool="token"):
+    """images (B, 3, S, S) -> logits (B, K)."""
+    batch, p = images.shape[0], method.prompts
+    x = patch_embed(images, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"])
+    x = torch.cat([w["cls_token"].expand(batch, -1, -1), x], 1) + w["pos_embed"]
+    state = {}
+    if p:
+        entered = w["prompt.0"].expand(batch, -1, -1)
+        x = torch.cat([x[:, :1], entered, x[:, 1:]], 1)
+    for l in range(vit.depth):
+        temperature = w["attn.temp"].clamp(0.01, 10)[l] if method.attn_temp else 1.0
+        x_in, x = x, block(w, l, x, vit, temperature)
+        if p and l + 1 < vit.depth:
+            entered = next_prompts(method, vit, w, l, entered, x_in, x, state)
+            x = torch.cat([x[:, :1], entered, x[:, 1 + p:]], 1)
+    x = x[:, 0] if pool == "token" else x[:, 1:].mean(1)
+    return F.linear(norm(x, w, "norm", vit.eps), w["head.weight"], w["head.bias"])
