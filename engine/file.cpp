@@ -1,0 +1,158 @@
+#include "engine/file.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace lspt {
+namespace {
+
+std::string reason() { return std::strerror(errno); }
+
+/// Closes on every way out; `close_checked` is for writers, whose last error may arrive there.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  bool close_checked() { return ::close(std::exchange(fd_, -1)) == 0; }
+
+ private:
+  int fd_;
+};
+
+class DescriptorSink final : public FileSink {
+ public:
+  DescriptorSink(int fd, const std::string& path) : fd_(fd), path_(path) {}
+  void write(const void* data, size_t bytes) override {
+    const char* next = static_cast<const char*>(data);
+    while (bytes > 0) {
+      const ssize_t written = ::write(fd_, next, bytes);
+      if (written < 0 && errno == EINTR) continue;
+      require(written > 0, ErrorKind::kWrite, "write ", path_, ": ",
+              written == 0 ? "no space left" : reason(), "; the file is as it was before");
+      next += written;
+      bytes -= static_cast<size_t>(written);
+    }
+  }
+
+ private:
+  int fd_;
+  const std::string& path_;
+};
+
+/// Removes the temporary file unless it has become the real one.
+struct TemporaryFile {
+  std::string path;
+  bool renamed = false;
+  ~TemporaryFile() {
+    if (!renamed) ::unlink(path.c_str());
+  }
+};
+
+/// Removes `name.PID.tmp` of processes that no longer exist.
+void remove_stale(const std::filesystem::path& folder, const std::string& name) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string found = entry.path().filename().string();
+    if (found.size() <= name.size() + 5 || !found.starts_with(name + ".") ||
+        !found.ends_with(".tmp"))
+      continue;
+    const std::string pid = found.substr(name.size() + 1, found.size() - name.size() - 5);
+    if (pid.size() > 9 || pid.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (::kill(std::stoi(pid), 0) != 0 && errno == ESRCH)
+      std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path, ErrorKind kind) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  require(fd.get() >= 0, kind, "open ", path, ": ", reason());
+  struct stat info {};
+  require(::fstat(fd.get(), &info) == 0, kind, "open ", path, ": ", reason());
+  require(!S_ISDIR(info.st_mode), kind, "open ", path, ": it is a folder, a file expected");
+  require(S_ISREG(info.st_mode), kind, "open ", path, ": not a regular file");
+  const size_t size = static_cast<size_t>(info.st_size);
+  void* data = nullptr;
+  if (size > 0) {
+    data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    require(data != MAP_FAILED, kind, "map ", path, ": ", reason());
+  }
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(path, static_cast<const uint8_t*>(data), size));
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<uint8_t*>(data_), size_);
+}
+
+void MappedFile::forget(size_t begin, size_t bytes) const {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t first = (begin + page - 1) / page * page;
+  const size_t last = std::min(begin + bytes, size_) / page * page;
+  if (first < last) ::madvise(const_cast<uint8_t*>(data_) + first, last - first, MADV_DONTNEED);
+}
+
+void write_atomically(const std::string& path, const std::function<void(FileSink&)>& fill) {
+  const std::filesystem::path target(path);
+  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
+  remove_stale(folder, target.filename().string());
+  TemporaryFile temporary{path + "." + std::to_string(::getpid()) + ".tmp"};
+  ::unlink(temporary.path.c_str());  // of a dead process that had our number
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  Descriptor fd(::open(temporary.path.c_str(), flags, 0666));
+  require(fd.get() >= 0, ErrorKind::kWrite, "write ", path, ": ", reason());
+  DescriptorSink sink(fd.get(), path);
+  fill(sink);
+  require(::fsync(fd.get()) == 0, ErrorKind::kWrite, "sync ", path, ": ", reason());
+  require(fd.close_checked(), ErrorKind::kWrite, "close ", path, ": ", reason());
+  require(::rename(temporary.path.c_str(), path.c_str()) == 0, ErrorKind::kWrite, "rename to ",
+          path, ": ", reason());
+  temporary.renamed = true;
+  // The new name itself must survive a power cut. Some file systems cannot sync a folder (EINVAL).
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  require(directory.get() >= 0 && (::fsync(directory.get()) == 0 || errno == EINVAL),
+          ErrorKind::kWrite, "sync folder ", folder.string(), ": ", reason());
+}
+
+void write_atomically(const std::string& path, std::string_view text) {
+  write_atomically(path, [&](FileSink& sink) { sink.write(text); });
+}
+
+std::string sha256_of(const std::string& path, ErrorKind kind) {
+  const auto file = MappedFile::open(path, kind);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        EVP_MD_CTX_free);
+  bool good = context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
+  // In pieces, so that hashing a large file does not keep it in memory.
+  constexpr size_t kPiece = size_t{1} << 24;
+  for (size_t at = 0; good && at < file->size(); at += kPiece) {
+    const size_t bytes = std::min(kPiece, file->size() - at);
+    good = EVP_DigestUpdate(context.get(), file->data() + at, bytes) == 1;
+    file->forget(at, bytes);
+  }
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+  good = good && EVP_DigestFinal_ex(context.get(), digest, &length) == 1;
+  require(good, ErrorKind::kInternal, "sha256 of ", path, ": OpenSSL failed");
+  std::string hex;
+  for (unsigned int i = 0; i < length; ++i)
+    for (const int shift : {4, 0}) hex += "0123456789abcdef"[(digest[i] >> shift) & 15];
+  return hex;
+}
+
+}  // namespace lspt

@@ -1,0 +1,62 @@
+/// Python pickles as inert data. There is no code here that a pickle could run: a callable is a
+/// name, and calling it makes a node that says so.
+/// Source: Python's pickletools (opcode list), PyTorch's weights-only rules.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lspt {
+
+/// A tree in one array: nodes refer to each other by index, so neither reading nor freeing it
+/// recurses, however deep or cyclic a hostile file makes it.
+class Pickle {
+ public:
+  using Index = uint32_t;
+  enum class Kind : uint8_t {
+    none,
+    boolean,     ///< integer
+    integer,     ///< integer
+    text,        ///< text: str or bytes
+    tuple,       ///< items
+    list,        ///< items; also sets
+    dict,        ///< items: key, value, key, value, ...
+    global,      ///< text: "module.name"
+    call,        ///< items: callable, tuple of arguments
+    persistent,  ///< items: the id, in PyTorch's files a tuple that names a storage
+    opaque,      ///< a value that nothing here needs, such as a float or a huge integer
+  };
+  struct Node {
+    Kind kind = Kind::none;
+    uint16_t depth = 0;
+    int64_t integer = 0;
+    std::string text;
+    std::vector<Index> items;
+  };
+
+  /// Reads protocols 0-5 as far as PyTorch, argparse and numpy use them.
+  /// `collections.OrderedDict()` is a dict; the state that BUILD sets on an object is dropped.
+  /// Throws Error(kWeights): "asks to run os.system; refused" for a callable that could harm if it
+  /// were run, even where nothing calls it; for an unknown opcode, a stack or memo that does not
+  /// fit, no end, nesting deeper than 1,000, or more than 1,000,000 values. `what` begins the
+  /// messages.
+  static Pickle parse(std::string_view bytes, const std::string& what);
+
+  const Node& root() const { return nodes_[root_]; }
+  const Node& operator[](Index index) const { return nodes_[index]; }
+  /// Value of a text key in a dict, nullptr if there is none.
+  const Node* get(const Node& dict, std::string_view key) const;
+  /// Whether node is a call of the global `callable`.
+  bool calls(const Node& node, std::string_view callable) const;
+  /// Globals outside PyTorch and collections that the pickle names, each once.
+  std::vector<std::string> foreign() const;
+
+ private:
+  friend class PickleReader;
+  std::vector<Node> nodes_;
+  Index root_ = 0;
+};
+
+}  // namespace lspt
