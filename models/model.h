@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
 
 #include "models/prompt.h"
 #include "models/vit.h"
@@ -23,18 +21,15 @@ struct ModelConfig {
   uint64_t seed = 42;
 };
 
-/// Says which dropout masks to draw: they depend on these numbers alone.
-struct StepKey {
-  uint64_t seed = 0;
-  uint32_t epoch = 0;
-  uint64_t step = 0;
-};
-
 class Model {
  public:
-  /// Random initial values (method.md 1.6, 3.2, 3.4; timm's for the backbone) drawn by `seed`.
-  explicit Model(const ModelConfig& config);
-  ~Model();
+  /// Parameters take their initial values from `values` (a whole backbone, for example; the tensors
+  /// may be views of a mapped file) and where it has none are drawn by `seed`: the backbone as timm
+  /// draws it, prompts uniform as VPT and GaPT do, the head Kaiming-normal with VPT's bias of
+  /// -4.59512.
+  explicit Model(const ModelConfig& config, const NamedTensors& values = {});
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
   const ModelConfig& config() const { return config_; }
 
   /// Every parameter: the backbone under timm's names, then the method's, then the head's.
@@ -42,20 +37,21 @@ class Model {
   /// The parameters that have gradients.
   Parameters trainable();
 
-  /// Names and shapes that the backbone wants: all that is not the method's or the head's.
-  std::vector<std::pair<std::string, Shape>> backbone() const;
-  /// Takes f32 values for names of `backbone()` (the whole of it) or of any parameter; shapes must
-  /// match. The tensors may be views of a mapped file.
-  void load(const std::map<std::string, Tensor>& values);
+  /// Gives the named parameters other values. Throws Error(kWeights) for a name that the model does
+  /// not have or another shape.
+  void load(const NamedTensors& values);
 
   /// images (B, 3, S, S) f32, normalized -> logits (B, num_classes) f32. Recorded if a Tape is
   /// alive; prompt dropout acts only then.
   Var forward(const Tensor& images, const StepKey& key = {});
 
  private:
-  struct Impl;
+  Var features(const Tensor& images, const StepKey& key) const;
+
   ModelConfig config_;
-  std::unique_ptr<Impl> impl_;
+  ViT vit_;
+  Prompts prompts_;
+  Parameter head_weight_, head_bias_;
 };
 
 }  // namespace lspt

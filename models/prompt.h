@@ -13,8 +13,11 @@
 /// the LSTM's time axis is the block index, its input the output prompts plus the mean patch token.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
+
+#include "models/vit.h"
 
 namespace lspt {
 
@@ -51,5 +54,52 @@ const std::vector<std::string>& method_names();
 /// The setting that is the named method (with `prompts` of them where it has any). Throws
 /// Error(kUsage) for an unknown name.
 PromptConfig method_config(const std::string& method, int prompts);
+
+/// Says which dropout masks to draw: they depend on these numbers alone.
+struct StepKey {
+  uint64_t seed = 0;
+  uint32_t epoch = 0;
+  uint64_t step = 0;
+};
+
+/// The method's parameters and one step of its recurrence.
+///   prompt.{l} (P, D)                      l = 0..depth-1, or prompt.0 alone
+///   lspt.lstm.{weight_ih (4h, D), weight_hh (4h, h), bias_ih, bias_hh (4h)}
+///   lspt.lstm.{l}.…                        one cell a block, if not shared
+///   lspt.up.{weight (D, h), bias (D)}      A, if h < D
+///   gate.logit (depth - 1), attn.temp (depth)
+class Prompts {
+ public:
+  Prompts(const PromptConfig& config, const ViTConfig& vit, DType dtype,
+          const Initializer& initializer);
+  Parameters parameters();
+  /// Softmax temperatures of all blocks, or none.
+  const Var& temperature() const { return temperature_; }
+
+  /// What one forward pass carries from block to block.
+  struct State {
+    int64_t batch = 0;
+    StepKey key = {};
+    std::vector<Var> cell = {};  ///< LSTM weights in the compute type, cast once a pass
+    Var hidden = {}, memory = {};
+  };
+  /// Learnable prompts of block l: (P, D), or (B, P, D) when dropout draws a mask for each image.
+  Var learnable(int block, const State& state) const;
+  /// U^{l+1} from what entered and left block l: x_in and x_out are [class, prompts, patches] (x_in
+  /// of block 0 has no prompt rows), entered is U^l.
+  Var next(int block, const Var& entered, const Var& x_in, const Var& x_out, State& state) const;
+
+ private:
+  Var lstm(int block, const Var& source, State& state) const;
+  Var patch_mean(const Var& x) const;
+
+  PromptConfig config_;
+  ViTConfig vit_;
+  DType dtype_;
+  int hidden_;
+  std::deque<Parameter> parameters_;
+  std::vector<Var> prompts_, cells_;  // four Vars a cell
+  Var up_weight_, up_bias_, gate_, temperature_;
+};
 
 }  // namespace lspt

@@ -1,0 +1,91 @@
+#include "models/model.h"
+
+#include <cmath>
+
+#include "ops/cast.h"
+#include "ops/linear.h"
+#include "ops/patch_pool.h"
+#include "ops/reshape.h"
+#include "ops/tokens.h"
+
+namespace lspt {
+
+Model::Model(const ModelConfig& config, const NamedTensors& values)
+    : config_(config),
+      vit_(config.vit, config.prompt.full, config.dtype,
+           Initializer(config.seed, config.device, values)),
+      prompts_(config.prompt, config.vit, config.dtype,
+               Initializer(config.seed, config.device, values)) {
+  require(config.num_classes >= 1, ErrorKind::kUsage, "model: ", config.num_classes, " classes");
+  const Initializer initializer(config.seed, config.device, values);
+  const int64_t classes = config.num_classes, width = config.vit.embed_dim;
+  // VPT's head: Kaiming-normal by fan-out; every class starts near probability 0.01.
+  head_weight_ =
+      initializer.trainable("head.weight", {classes, width},
+                            {Draw::normal, std::sqrt(2.0f / static_cast<float>(classes))});
+  head_bias_ = initializer.trainable("head.bias", {classes}, constant(-std::log(0.99f / 0.01f)));
+  head_bias_.weight_decay = false;
+}
+
+Parameters Model::parameters() {
+  Parameters all = vit_.parameters();
+  for (Parameter* parameter : prompts_.parameters()) all.push_back(parameter);
+  all.push_back(&head_weight_);
+  all.push_back(&head_bias_);
+  return all;
+}
+
+Parameters Model::trainable() {
+  Parameters all = parameters();
+  std::erase_if(all, [](const Parameter* parameter) { return !parameter->var.node; });
+  return all;
+}
+
+void Model::load(const NamedTensors& values) {
+  const Parameters all = parameters();
+  for (const auto& [name, value] : values) {
+    const auto it = std::find_if(all.begin(), all.end(), [&](const Parameter* parameter) {
+      return parameter->name == name;
+    });
+    require(it != all.end(), ErrorKind::kWeights, "weights: this model has no parameter ", name);
+    assign(**it, value);
+  }
+}
+
+Var Model::features(const Tensor& images, const StepKey& key) const {
+  const PromptConfig& method = config_.prompt;
+  const int last = config_.vit.depth - 1;
+  const bool token = config_.pool == Pool::token;
+  Prompts::State state{.batch = images.dim(0), .key = key};
+  Var x = vit_.embed(images), entering;
+  if (method.prompts > 0) entering = prompts_.learnable(0, state);
+
+  bool inserted = false;  // whether x holds prompt rows
+  for (int l = 0; l <= last; ++l) {
+    BlockOptions options{.class_only = token && l == last, .temperature = prompts_.temperature()};
+    if (entering && !inserted) {
+      // Prompt rows that nobody reads after the block are keys and values only.
+      const bool read = !options.class_only && (method.carry != Carry::none || l == last);
+      (read ? options.insert : options.prompts) = entering;
+      inserted = read;
+    }
+    const Var before = x;
+    x = vit_.block(l, x, options);
+    if (!entering || l == last) continue;
+    // Plain carrying leaves the rows where they are.
+    const bool stay =
+        method.carry == Carry::out && !method.gspc && method.new_prompts == NewPrompts::first;
+    if (stay) continue;
+    entering = prompts_.next(l, entering, before, x, state);
+    if (inserted) x = splice(x, 1, method.prompts, entering);
+  }
+  if (token) return vit_.final_norm(slice_tokens(x, 0, 1));
+  return vit_.final_norm(patch_pool(x, 1, x.dim(1)));
+}
+
+Var Model::forward(const Tensor& images, const StepKey& key) {
+  const Var f = reshape(features(images, key), {images.dim(0), config_.vit.embed_dim});
+  return linear(cast(f, DType::f32), head_weight_.var, head_bias_.var);
+}
+
+}  // namespace lspt

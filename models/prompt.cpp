@@ -1,0 +1,152 @@
+#include "models/prompt.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/add.h"
+#include "ops/cast.h"
+#include "ops/dropout.h"
+#include "ops/gate.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+#include "ops/lstm_cell.h"
+#include "ops/patch_pool.h"
+#include "ops/reshape.h"
+#include "ops/tokens.h"
+
+namespace lspt {
+
+const std::vector<std::string>& method_names() {
+  static const std::vector<std::string> names = {"linear", "full", "vpt-shallow", "vpt-deep",
+                                                 "gapt",   "gspc", "lpc",         "lspt"};
+  return names;
+}
+
+PromptConfig method_config(const std::string& method, int prompts) {
+  const auto& names = method_names();
+  require(std::find(names.begin(), names.end(), method) != names.end(), ErrorKind::kUsage,
+          "method: '", method,
+          "' is unknown. Methods are linear full vpt-shallow vpt-deep gapt gspc lpc lspt");
+  PromptConfig c;
+  c.method = method;
+  c.prompts = method == "linear" || method == "full" ? 0 : prompts;
+  c.full = method == "full";
+  const bool first = method == "vpt-shallow" || method == "gapt";
+  c.new_prompts = first ? NewPrompts::first : NewPrompts::every;
+  c.gspc = method == "gspc" || method == "lspt";
+  c.carry = method == "vpt-shallow" || method == "gspc" ? Carry::out
+            : method == "gapt"                          ? Carry::gate
+            : method == "lpc" || method == "lspt"       ? Carry::lstm
+                                                        : Carry::none;
+  c.attn_temp = method == "gapt";
+  require(c.prompts >= 1 || method == "linear" || method == "full", ErrorKind::kUsage, "method ",
+          method, ": needs at least one prompt");
+  return c;
+}
+
+Prompts::Prompts(const PromptConfig& config, const ViTConfig& vit, DType dtype,
+                 const Initializer& initializer)
+    : config_(config),
+      vit_(vit),
+      dtype_(dtype),
+      hidden_(config.lstm_hidden > 0 ? config.lstm_hidden : vit.embed_dim) {
+  if (config.prompts == 0) return;
+  const int64_t d = vit.embed_dim, h = hidden_, p = vit.patch_size;
+  const auto add = [&](const std::string& name, const Shape& shape, Draw draw) -> Parameter& {
+    return parameters_.emplace_back(initializer.trainable(name, shape, draw));
+  };
+  // VPT 3.2: uniform with the Xavier bound of the patch embedding.
+  const Draw draw_prompt{Draw::uniform, std::sqrt(6.0f / static_cast<float>(3 * p * p + d))};
+  const int sets = config.new_prompts == NewPrompts::every ? vit.depth : 1;
+  for (int l = 0; l < sets; ++l)
+    prompts_.push_back(add("prompt." + std::to_string(l), {config.prompts, d}, draw_prompt).var);
+
+  if (config.carry == Carry::lstm && vit.depth > 1) {
+    const Draw uniform{Draw::uniform, 1.0f / std::sqrt(static_cast<float>(h))};  // as torch.nn.LSTM
+    const int cells = config.lstm_share ? 1 : vit.depth - 1;
+    for (int l = 0; l < cells; ++l) {
+      const std::string name = "lspt.lstm." + (config.lstm_share ? "" : std::to_string(l) + ".");
+      const size_t first = parameters_.size();
+      add(name + "weight_ih", {4 * h, d}, uniform);
+      add(name + "weight_hh", {4 * h, h}, uniform);
+      Parameter& bias = add(name + "bias_ih", {4 * h}, uniform);
+      add(name + "bias_hh", {4 * h}, uniform);
+      float* forget = bias.var.value.data<float>() + h;  // rows [h, 2h): gate order i, f, g, o
+      for (int64_t i = 0; i < h; ++i) forget[i] += config.forget_bias;
+      for (size_t i = first; i < parameters_.size(); ++i) {
+        parameters_[i].lr_scale = config.lstm_lr_mult;
+        cells_.push_back(parameters_[i].var);
+      }
+    }
+    if (h != d) {
+      const float xavier = std::sqrt(6.0f / static_cast<float>(h + d));
+      up_weight_ = add("lspt.up.weight", {d, h}, {Draw::uniform, xavier}).var;
+      up_bias_ = add("lspt.up.bias", {d}, constant(0.0f)).var;
+    }
+  }
+  if (config.carry == Carry::gate && vit.depth > 1)
+    gate_ = add("gate.logit", {vit.depth - 1}, constant(-config.gate_init)).var;
+  if (config.attn_temp) temperature_ = add("attn.temp", {vit.depth}, constant(1.0f)).var;
+}
+
+Parameters Prompts::parameters() {
+  Parameters all;
+  for (Parameter& parameter : parameters_) all.push_back(&parameter);
+  return all;
+}
+
+Var Prompts::learnable(int block, const State& state) const {
+  const Var prompt = cast(prompts_[static_cast<size_t>(block)], dtype_);
+  if (config_.dropout == 0.0f || !Tape::current()) return prompt;
+  const uint64_t draw =
+      state.key.step * static_cast<uint64_t>(vit_.depth) + static_cast<uint64_t>(block);
+  return dropout(expand(prompt, state.batch), config_.dropout,
+                 Random(state.key.seed, state.key.epoch, draw, Purpose::dropout));
+}
+
+Var Prompts::patch_mean(const Var& x) const {
+  const int64_t patches = vit_.num_patches(), first = x.dim(1) - patches;
+  Var rows = config_.mean_ln ? layer_norm(x, {}, {}, vit_.norm_eps) : x;
+  if (config_.mean_cls && first > 1) rows = splice(rows, 1, first - 1, {});  // without prompts
+  Var mean = patch_pool(rows, config_.mean_cls ? 0 : first, rows.dim(1));
+  if (config_.mean_detach) mean.node = nullptr;
+  return reshape(mean, {x.dim(0), 1, x.dim(2)});
+}
+
+Var Prompts::lstm(int block, const Var& source, State& state) const {
+  const size_t cell = config_.lstm_share ? 0 : 4 * static_cast<size_t>(block);
+  if (state.cell.empty())
+    for (size_t i = 0; i < cells_.size(); ++i)  // matrices in the compute type, biases in f32
+      state.cell.push_back(i % 4 < 2 ? cast(cells_[i], dtype_) : cells_[i]);
+  const int64_t rows = source.dim(0) * source.dim(1);
+  std::tie(state.hidden, state.memory) =
+      lstm_cell(reshape(source, {rows, source.dim(2)}), state.hidden, state.memory,
+                state.cell[cell], state.cell[cell + 1], state.cell[cell + 2], state.cell[cell + 3]);
+  const Var out = reshape(state.hidden, {source.dim(0), source.dim(1), hidden_});
+  return up_weight_ ? linear(out, up_weight_, up_bias_) : out;
+}
+
+Var Prompts::next(int block, const Var& entered, const Var& x_in, const Var& x_out,
+                  State& state) const {
+  if (config_.carry == Carry::none) return learnable(block + 1, state);
+  const int64_t p = config_.prompts;
+  const Var out = slice_tokens(x_out, 1, 1 + p);
+  Var mean, source = out;
+  if (config_.gspc) {
+    mean = patch_mean(config_.mean_in ? x_in : x_out);
+    if (!config_.lpc_first) source = add(out, mean);
+  }
+  Var carried = source;
+  if (config_.carry == Carry::lstm) {
+    carried = lstm(block, source, state);
+    if (config_.lstm_residual) carried = add(carried, source);
+  } else if (config_.carry == Carry::gate) {
+    const Var before = entered.value.rank() == 3 ? entered : expand(entered, state.batch);
+    carried = gate(before, source, gate_, block);
+  }
+  if (mean && config_.lpc_first) carried = add(carried, mean);
+  if (config_.new_prompts == NewPrompts::first) return carried;
+  return add(carried, learnable(block + 1, state));
+}
+
+}  // namespace lspt

@@ -1,0 +1,271 @@
+#include "ops/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/accumulate.h"
+#include "engine/gemm.h"
+#include "engine/memory.h"
+#include "engine/parallel.h"
+#include "ops/linear.h"
+#include "ops/math.h"
+
+namespace lspt {
+
+Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
+  const Var &query = options.query, &prompt = options.prompt_kv;
+  require(qkv.value.rank() == 3, "attention: qkv ", qkv.shape(), ", (B, N, 3D) expected");
+  const int64_t batch = qkv.dim(0), width = qkv.dim(2) / (query ? 2 : 3);
+  require(width * (query ? 2 : 3) == qkv.dim(2) && width % heads == 0, "attention: ", heads,
+          " heads in ", qkv.shape());
+  require(!query || (query.value.rank() == 3 && query.dim(0) == batch && query.dim(2) == width),
+          "attention: query ", query.shape(), " for keys and values ", qkv.shape());
+  require(!prompt ||
+              (prompt.dim(-1) == 2 * width &&
+               (prompt.value.rank() == 2 || (prompt.value.rank() == 3 && prompt.dim(0) == batch))),
+          "attention: prompt_kv ", prompt.shape(), ", (P, ", 2 * width, ") or (", batch, ", P, ",
+          2 * width, ") expected");
+  require((!query || query.dtype() == qkv.dtype()) && (!prompt || prompt.dtype() == qkv.dtype()),
+          "attention: inputs of different dtypes");
+  const AttentionInputs inputs{
+      qkv.value, query.value, prompt.value, options.temperature.value, options.temperature_index,
+      heads};
+  const int64_t queries = query ? query.dim(1) : qkv.dim(1);
+  Tensor y({batch, queries, width}, qkv.dtype(), qkv.device());
+  const Tensor log_sum({batch, heads, queries}, DType::f32, qkv.device());
+  attention_forward(y, log_sum, inputs);
+  if (!recording({&qkv, &query, &prompt, &options.temperature})) return y;
+
+  return record("attention", {&qkv, &query, &prompt, &options.temperature}, y,
+                [inputs, log_sum, batch, width](Backward& b) {
+                  const Tensor &qkv_ = inputs.qkv, &prompt_ = inputs.prompt;
+                  const DType type = qkv_.dtype();
+                  const Device device = qkv_.device();
+                  Tensor dqkv, dquery, dprompt, dtemperature;
+                  if (b.wanted(0) || b.wanted(1)) dqkv = Tensor(qkv_.shape(), type, device);
+                  if (dqkv && inputs.query) dquery = Tensor(inputs.query.shape(), type, device);
+                  if (b.wanted(2))
+                    dprompt = Tensor({batch, prompt_.dim(-2), 2 * width}, DType::f32, device);
+                  if (b.wanted(3)) dtemperature = Tensor({batch, inputs.heads}, DType::f32, device);
+                  attention_backward(b.grad(), dqkv, dquery, dprompt, dtemperature, log_sum,
+                                     inputs);
+                  if (b.wanted(0)) b.add(0, dqkv);
+                  if (b.wanted(1)) b.add(1, dquery);
+                  if (b.wanted(2)) {
+                    if (prompt_.rank() == 3) {
+                      b.add(2, dprompt);
+                    } else {  // shared: the images' sum
+                      const Tensor sum(prompt_.shape(), DType::f32, device);
+                      column_sum(sum.reshape({prompt_.numel()}),
+                                 dprompt.reshape({batch, prompt_.numel()}), 0.0f);
+                      b.add(2, sum);
+                    }
+                  }
+                  if (b.wanted(3)) {
+                    const Tensor total({1}, DType::f32, device);
+                    column_sum(total, dtemperature.reshape({dtemperature.numel(), 1}), 0.0f);
+                    const auto [dt, beta] = b.into(3);
+                    if (beta == 0.0f) memory::zero(dt.raw(), dt.nbytes(), device);
+                    const int64_t at = inputs.temperature_index;
+                    accumulate(dt.slice(at, at + 1), total, 1.0f);
+                  }
+                });
+}
+
+namespace cpu {
+namespace {
+
+/// Sizes, and where the rows of one head of one image are.
+template <typename T>
+struct Heads {
+  explicit Heads(const AttentionInputs& in)
+      : inputs(in),
+        batch(in.qkv.dim(0)),
+        tokens(in.qkv.dim(1)),
+        width(in.qkv.dim(2) / (in.query ? 2 : 3)),
+        depth(width / in.heads),
+        queries(in.query ? in.query.dim(1) : tokens),
+        prompts(in.prompt ? in.prompt.dim(-2) : 0),
+        keys(prompts + tokens) {
+    const float t = in.temperature ? in.temperature.data<float>()[in.temperature_index] : 1.0f;
+    temperature = std::clamp(t, 0.01f, 10.0f);
+    clamped = temperature != t;
+    scale = 1.0f / (std::sqrt(static_cast<float>(depth)) * temperature);
+  }
+
+  /// Row pitch and first element of queries (part 0), keys (1) or values (2) of tokens in a tensor
+  /// laid out like qkv (or, with a separate query, like query and kv).
+  T* part(const Tensor& qkv, const Tensor& query, int which, int64_t image, int64_t head,
+          int64_t& pitch) const {
+    const bool separate = static_cast<bool>(inputs.query);
+    const bool own = separate && which == 0;
+    pitch = own ? width : (separate ? 2 : 3) * width;
+    const int64_t rows = own ? queries : tokens;
+    T* base = (own ? query : qkv).template data<T>();
+    const int64_t column = own ? 0 : (separate ? which - 1 : which) * width;
+    return base + image * rows * pitch + column + head * depth;
+  }
+
+  /// Copies one head's rows together: `to` (rows, depth), prompts first for keys and values.
+  void gather(const Tensor& to, int which, int64_t image, int64_t head) const {
+    T* out = to.template data<T>();
+    if (which > 0 && prompts > 0) {
+      const int64_t shared = inputs.prompt.rank() == 2 ? 0 : image * prompts * 2 * width;
+      const T* from =
+          inputs.prompt.template data<T>() + shared + (which - 1) * width + head * depth;
+      for (int64_t i = 0; i < prompts; ++i, out += depth)
+        std::copy_n(from + i * 2 * width, depth, out);
+    }
+    int64_t pitch = 0;
+    const T* from = part(inputs.qkv, inputs.query, which, image, head, pitch);
+    const int64_t rows = which == 0 ? queries : tokens;
+    for (int64_t i = 0; i < rows; ++i, out += depth) std::copy_n(from + i * pitch, depth, out);
+  }
+
+  const AttentionInputs& inputs;
+  int64_t batch, tokens, width, depth, queries, prompts, keys;
+  float temperature, scale;
+  bool clamped;
+};
+
+/// p = exp((s - max s) scale); returns max s and the sum of p.
+template <typename T>
+std::pair<float, float> exponentials(T* p, const float* s, int64_t count, float scale) {
+  float largest = s[0], sum = 0;
+#pragma omp simd reduction(max : largest)
+  for (int64_t j = 0; j < count; ++j) largest = std::max(largest, s[j]);
+#pragma omp simd reduction(+ : sum)
+  for (int64_t j = 0; j < count; ++j) {
+    const float e = exp_approx((s[j] - largest) * scale);
+    store(p[j], e);
+    sum += e;
+  }
+  return {largest, sum};
+}
+
+/// p = exp(s scale - log_sum), ds = p (g - sum p g) scale; returns sum of (ds / scale) s.
+template <typename T>
+float softmax_backward(T* p, T* ds, const float* s, const float* g, float log_sum, int64_t count,
+                       float scale) {
+  float dot = 0, weighted = 0;
+#pragma omp simd reduction(+ : dot)
+  for (int64_t j = 0; j < count; ++j) {
+    const float e = exp_approx(s[j] * scale - log_sum);
+    store(p[j], e);
+    dot += e * g[j];
+  }
+#pragma omp simd reduction(+ : weighted)
+  for (int64_t j = 0; j < count; ++j) {
+    const float e = static_cast<float>(p[j]) * (g[j] - dot);
+    weighted += e * s[j];
+    store(ds[j], e * scale);
+  }
+  return weighted;
+}
+
+/// Runs body(image, head) for every head, spread over the threads.
+template <typename T, typename Body>
+void for_each_head(const Heads<T>& h, const Body& body) {
+  parallel_for(h.batch * h.inputs.heads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i / h.inputs.heads, i % h.inputs.heads);
+  });
+}
+
+}  // namespace
+
+void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionInputs& inputs) {
+  dispatch(y.dtype(), [&]<typename T>() {
+    const Heads<T> h(inputs);
+    for_each_head(h, [&](int64_t image, int64_t head) {
+      const DType type = dtype_of<T>;
+      const Tensor q({h.queries, h.depth}, type), k({h.keys, h.depth}, type),
+          v({h.keys, h.depth}, type), p({h.queries, h.keys}, type);
+      const Tensor scores({h.queries, h.keys}), sums({h.queries}), mixed({h.queries, h.depth});
+      h.gather(q, 0, image, head);
+      h.gather(k, 1, image, head);
+      h.gather(v, 2, image, head);
+      gemm(scores, q, false, k, true);
+      float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
+      for (int64_t i = 0; i < h.queries; ++i) {
+        const auto [largest, sum] = exponentials(
+            p.data<T>() + i * h.keys, scores.data<float>() + i * h.keys, h.keys, h.scale);
+        log_sums[i] = largest * h.scale + std::log(sum);
+        sums.data<float>()[i] = sum;
+      }
+      gemm(mixed, p, false, v, false);
+      T* out = y.data<T>() + image * h.queries * h.width + head * h.depth;
+      for (int64_t i = 0; i < h.queries; ++i) {
+        const float inverse = 1.0f / sums.data<float>()[i];
+        const float* row = mixed.data<float>() + i * h.depth;
+        for (int64_t j = 0; j < h.depth; ++j) out[i * h.width + j] = row[j] * inverse;
+      }
+    });
+  });
+}
+
+void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dquery,
+                        const Tensor& dprompt, const Tensor& dtemperature, const Tensor& log_sum,
+                        const AttentionInputs& inputs) {
+  dispatch(dy.dtype(), [&]<typename T>() {
+    const Heads<T> h(inputs);
+    for_each_head(h, [&](int64_t image, int64_t head) {
+      const DType type = dtype_of<T>;
+      const Tensor q({h.queries, h.depth}, type), k({h.keys, h.depth}, type),
+          v({h.keys, h.depth}, type), g({h.queries, h.depth}, type);
+      const Tensor p({h.queries, h.keys}, type), ds({h.queries, h.keys}, type);
+      const Tensor scores({h.queries, h.keys}), dp({h.queries, h.keys});
+      h.gather(q, 0, image, head);
+      h.gather(k, 1, image, head);
+      h.gather(v, 2, image, head);
+      const T* from = dy.data<T>() + image * h.queries * h.width + head * h.depth;
+      for (int64_t i = 0; i < h.queries; ++i)
+        std::copy_n(from + i * h.width, h.depth, g.data<T>() + i * h.depth);
+      gemm(scores, q, false, k, true);
+      gemm(dp, g, false, v, true);
+      count_operations(-2 * h.queries * h.keys * h.depth);  // scores are computed a second time
+
+      const float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
+      float dt = 0;
+      for (int64_t i = 0; i < h.queries; ++i) {
+        const int64_t row = i * h.keys;
+        dt -= softmax_backward(p.data<T>() + row, ds.data<T>() + row, scores.data<float>() + row,
+                               dp.data<float>() + row, log_sums[i], h.keys, h.scale);
+      }
+      if (dtemperature)
+        dtemperature.data<float>()[image * inputs.heads + head] =
+            h.clamped ? 0.0f : dt * h.scale / h.temperature;
+
+      // Products in f32, then to where the gradients live.
+      const Tensor dq({h.queries, h.depth}), dk({h.keys, h.depth}), dv({h.keys, h.depth});
+      const auto scatter = [&](const Tensor& grad, int which) {
+        const float* rows = grad.data<float>();
+        if (which > 0 && h.prompts > 0) {
+          if (dprompt) {
+            float* to = dprompt.data<float>() + image * h.prompts * 2 * h.width +
+                        (which - 1) * h.width + head * h.depth;
+            for (int64_t i = 0; i < h.prompts; ++i)
+              std::copy_n(rows + i * h.depth, h.depth, to + i * 2 * h.width);
+          }
+          rows += h.prompts * h.depth;
+        }
+        if (!dqkv) return;
+        int64_t pitch = 0;
+        T* to = h.part(dqkv, dquery, which, image, head, pitch);
+        const int64_t count = which == 0 ? h.queries : h.tokens;
+        for (int64_t i = 0; i < count; ++i)
+          for (int64_t j = 0; j < h.depth; ++j) to[i * pitch + j] = rows[i * h.depth + j];
+      };
+      gemm(dv, p, true, g, false);
+      scatter(dv, 2);
+      gemm(dk, ds, true, q, false);
+      scatter(dk, 1);
+      if (dqkv) {
+        gemm(dq, ds, false, k, false);
+        scatter(dq, 0);
+      }
+    });
+  });
+}
+
+}  // namespace cpu
+}  // namespace lspt

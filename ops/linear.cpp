@@ -1,0 +1,87 @@
+#include "ops/linear.h"
+
+#include "engine/gemm.h"
+#include "engine/parallel.h"
+#include "ops/gelu.h"
+
+namespace lspt {
+
+Var linear(const Var& x, const Var& weight, const Var& bias, const LinearOptions& options) {
+  const int64_t inputs = x.dim(-1), outputs = weight.dim(0);
+  require(weight.value.rank() == 2 && weight.dim(1) == inputs, "linear: weight ", weight.shape(),
+          " for x ", x.shape());
+  require(!bias || bias.shape() == Shape{outputs}, "linear: bias ", bias.shape(), ", expected (",
+          outputs, ")");
+  require(!(options.gelu && options.residual), "linear: gelu and residual together");
+  Shape shape = x.shape();
+  shape.set(-1, outputs);
+  require(!options.residual || options.residual.shape() == shape, "linear: residual ",
+          options.residual.shape(), ", expected ", shape);
+
+  // A weight with a node may change between steps, or be a cast that serves this step alone; the
+  // latter is packed by ops that use it many times (lstm_cell), not here.
+  const bool frozen = !weight.node;
+  const bool records = recording({&x, &weight, &bias, &options.residual});
+  const Tensor w = to_dtype(weight.value, x.dtype());
+  Tensor y(shape, x.dtype(), x.device());
+  gemm(y, x.value, false, w, true,
+       {.bias = bias.value,
+        .residual = options.residual.value,
+        .gelu = options.gelu && !records,
+        .pack_b = frozen});
+  if (!records) return y;
+
+  Tensor h;
+  if (options.gelu) {
+    h = y;
+    y = Tensor(shape, x.dtype(), x.device());
+    gelu_forward(y, h);
+  }
+  const Tensor kept_x = weight.node ? x.value : Tensor();
+  const Shape x_shape = x.shape();
+  return record("linear", {&x, &weight, &bias, &options.residual}, y,
+                [w, h, kept_x, frozen, x_shape](Backward& b) {
+                  Tensor dh = b.grad();
+                  b.add(3, dh);
+                  if (h) {
+                    dh = Tensor(h.shape(), h.dtype(), h.device());
+                    gelu_backward(dh, b.grad(), h);
+                  }
+                  if (b.wanted(1)) {
+                    const auto [dw, beta] = b.into(1);
+                    gemm(dw, dh, true, kept_x, false, {.beta = beta});
+                  }
+                  if (b.wanted(2)) {
+                    const auto [db, beta] = b.into(2);
+                    column_sum(db, dh, beta);
+                  }
+                  if (b.wanted(0)) {
+                    Tensor dx(x_shape, w.dtype(), w.device());
+                    gemm(dx, dh, false, w, false, {.pack_b = frozen});
+                    b.add(0, dx);
+                  }
+                });
+}
+
+namespace cpu {
+
+void column_sum(const Tensor& sum, const Tensor& x, float beta) {
+  const int64_t rows = x.rows(), cols = x.cols();
+  require(sum.numel() == cols && sum.dtype() == DType::f32, "column_sum: ", x.shape(), " into ",
+          sum.shape());
+  dispatch(x.dtype(), [&]<typename T>() {
+    const T* in = x.data<T>();
+    float* out = sum.data<float>();
+    // A piece owns 128 columns and walks down them: one order of addition, and whole cache lines.
+    parallel_for(cols, 128, [=](int64_t begin, int64_t end) {
+      float total[128] = {};
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = begin; j < end; ++j) total[j - begin] += in[i * cols + j];
+      for (int64_t j = begin; j < end; ++j)
+        out[j] = total[j - begin] + (beta == 0.0f ? 0.0f : out[j]);
+    });
+  });
+}
+
+}  // namespace cpu
+}  // namespace lspt
