@@ -1,0 +1,126 @@
+#include "ops/tokens.h"
+
+#include <cstring>
+
+#include "engine/accumulate.h"
+#include "engine/memory.h"
+#include "engine/parallel.h"
+
+namespace lspt {
+
+Var slice_tokens(const Var& x, int64_t begin, int64_t end) {
+  require(x.value.rank() == 3 && 0 <= begin && begin <= end && end <= x.dim(1),
+          "slice_tokens: rows [", begin, ", ", end, ") of ", x.shape());
+  Tensor y({x.dim(0), end - begin, x.dim(2)}, x.dtype(), x.device());
+  copy_tokens(y, 0, 0.0f, x.value, begin, end - begin);
+  if (!recording({&x})) return y;
+  return record("slice_tokens", {&x}, y, [begin, count = end - begin](Backward& b) {
+    const auto [dx, beta] = b.into(0);
+    if (beta == 0.0f) memory::zero(dx.raw(), dx.nbytes(), dx.device());
+    copy_tokens(dx, begin, beta, b.grad(), 0, count);
+  });
+}
+
+Var splice(const Var& x, int64_t at, int64_t remove, const Var& rows) {
+  require(x.value.rank() == 3 && at >= 0 && remove >= 0 && at + remove <= x.dim(1),
+          "splice: rows [", at, ", ", at + remove, ") of ", x.shape());
+  const int64_t batch = x.dim(0), width = x.dim(2), tail = x.dim(1) - at - remove;
+  const bool shared = rows.value.rank() == 2;
+  require((shared || (rows.value.rank() == 3 && rows.dim(0) == batch)) && rows.dim(-1) == width &&
+              rows.dtype() == x.dtype(),
+          "splice: ", rows.shape(), " ", name_of(rows.dtype()), " into ", x.shape(), " ",
+          name_of(x.dtype()), ", expected (P, D) or (B, P, D)");
+  const int64_t count = rows.dim(-2);
+  Tensor y({batch, at + count + tail, width}, x.dtype(), x.device());
+  copy_tokens(y, 0, 0.0f, x.value, 0, at);
+  copy_tokens(y, at, 0.0f, rows.value, 0, count);
+  copy_tokens(y, at + count, 0.0f, x.value, at + remove, tail);
+  if (!recording({&x, &rows})) return y;
+  return record("splice", {&x, &rows}, y, [at, remove, count, tail, shared](Backward& b) {
+    if (b.wanted(0)) {
+      const auto [dx, beta] = b.into(0);
+      if (beta == 0.0f && remove > 0) memory::zero(dx.raw(), dx.nbytes(), dx.device());
+      copy_tokens(dx, 0, beta, b.grad(), 0, at);
+      copy_tokens(dx, at + remove, beta, b.grad(), at + count, tail);
+    }
+    if (b.wanted(1)) {
+      const auto [drows, beta] = b.into(1);
+      if (shared)
+        sum_images(drows, beta, b.grad(), at);
+      else
+        copy_tokens(drows, 0, beta, b.grad(), at, count);
+    }
+  });
+}
+
+Var expand(const Var& x, int64_t batch) {
+  require(x.value.rank() == 2, "expand: ", x.shape(), ", expected (P, D)");
+  Tensor y({batch, x.dim(0), x.dim(1)}, x.dtype(), x.device());
+  copy_tokens(y, 0, 0.0f, x.value, 0, x.dim(0));
+  if (!recording({&x})) return y;
+  return record("expand", {&x}, y, [](Backward& b) {
+    const auto [dx, beta] = b.into(0);
+    sum_images(dx, beta, b.grad(), 0);
+  });
+}
+
+Var slice_rows(const Var& w, int64_t begin, int64_t end) {
+  const Tensor view = w.value.slice(begin, end);
+  if (!recording({&w})) return view;
+  return record("slice_rows", {&w}, view, [begin, end](Backward& b) {
+    const auto [dw, beta] = b.into(0);
+    if (beta == 0.0f) memory::zero(dw.raw(), dw.nbytes(), dw.device());
+    accumulate(dw.slice(begin, end), b.grad(), beta);
+  });
+}
+
+namespace cpu {
+
+void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from, int64_t from_at,
+                 int64_t count) {
+  const int64_t width = to.cols();
+  const int64_t to_pitch = to.dim(1) * width;
+  const int64_t from_pitch = from.rank() == 2 ? 0 : from.dim(1) * width;
+  dispatch(to.dtype(), [&]<typename S>() {
+    dispatch(from.dtype(), [&]<typename T>() {
+      S* out = to.data<S>() + to_at * width;
+      const T* in = from.data<T>() + from_at * width;
+      parallel_for(to.dim(0) * count, 32, [=](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r) {
+          const int64_t image = r / count, row = r % count * width;
+          S* s = out + image * to_pitch + row;
+          const T* t = in + image * from_pitch + row;
+          if (beta != 0.0f)
+            for (int64_t j = 0; j < width; ++j) s[j] = static_cast<float>(s[j]) + t[j];
+          else if constexpr (std::is_same_v<S, T>)
+            std::memcpy(s, t, static_cast<size_t>(width) * sizeof(T));
+          else
+            for (int64_t j = 0; j < width; ++j) s[j] = static_cast<float>(t[j]);
+        }
+      });
+    });
+  });
+}
+
+void sum_images(const Tensor& sum, float beta, const Tensor& x, int64_t at) {
+  const int64_t width = x.cols(), images = x.dim(0), pitch = x.dim(1) * width;
+  dispatch(sum.dtype(), [&]<typename S>() {
+    dispatch(x.dtype(), [&]<typename T>() {
+      S* out = sum.data<S>();
+      const T* in = x.data<T>() + at * width;
+      // A piece owns up to 1024 neighbouring elements and adds the images to them in order.
+      constexpr int64_t kChunk = 1024;
+      parallel_for(sum.numel(), kChunk, [=](int64_t begin, int64_t end) {
+        float total[kChunk] = {};
+        for (int64_t image = 0; image < images; ++image)
+          for (int64_t j = begin; j < end; ++j)
+            total[j - begin] += static_cast<float>(in[image * pitch + j]);
+        for (int64_t j = begin; j < end; ++j)
+          out[j] = total[j - begin] + (beta == 0.0f ? 0.0f : static_cast<float>(out[j]));
+      });
+    });
+  });
+}
+
+}  // namespace cpu
+}  // namespace lspt
