@@ -20,6 +20,9 @@ struct LoadedBackbone {
   std::vector<std::string> notes;        ///< what a user should read, one line each
 };
 
+/// f32 values of a mapped tensor: a view of the map if it has one source (WeightFile::load).
+Tensor load(const WeightFile& file, const MappedTensor& tensor);
+
 /// Loads all of `wanted` (timm names) or throws Error(kWeights) that counts used, unused, missing
 /// and misshapen tensors, names the first few, and says which model the file holds. All values are
 /// finite. Position embeddings of another square grid are interpolated (pos_embed.h) and a note

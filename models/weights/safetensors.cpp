@@ -10,6 +10,7 @@ namespace {
 
 constexpr ErrorKind kKind = ErrorKind::kWeights;
 constexpr size_t kMaxHeader = size_t{16} << 20, kMaxTensors = 100'000;
+constexpr uint64_t kMaxExtent = uint64_t{1} << 40;  // products of a few stay in 64 bits
 
 constexpr std::pair<const char*, Element> kDtypes[] = {
     {"F64", Element::f64},     {"F32", Element::f32}, {"F16", Element::f16},
@@ -118,7 +119,7 @@ StoredTensor place(const Entry& entry, const uint8_t* data, const std::string& w
   std::vector<int64_t> extents;
   bool fits = true;
   for (const uint64_t extent : *entry.shape) {
-    fits = fits && extent <= INT64_MAX && !__builtin_mul_overflow(bytes, extent, &bytes);
+    fits = fits && extent <= kMaxExtent && !__builtin_mul_overflow(bytes, extent, &bytes);
     extents.push_back(static_cast<int64_t>(extent));
   }
   const uint64_t found = (*entry.offsets)[1] - (*entry.offsets)[0];
@@ -126,7 +127,7 @@ StoredTensor place(const Entry& entry, const uint8_t* data, const std::string& w
           " bytes, which is not what its shape and dtype say");
   tensor.shape = Shape(extents);
   int64_t stride = 1;
-  for (int i = tensor.shape.rank() - 1; i >= 0; --i) {
+  for (int i = tensor.shape.rank() - 1; i >= 0 && bytes > 0; --i) {
     tensor.strides[static_cast<size_t>(i)] = stride;
     stride *= extents[static_cast<size_t>(i)];
   }

@@ -162,13 +162,15 @@ class TorchReader {
           "tensor ", name, ": sizes, strides and offset do not fit together");
 
     const auto count = static_cast<__int128>(member->size / size_of(element));
+    constexpr __int128 kMost = __int128{1} << 60;
     __int128 numel = 1, last = start.integer;
     bool empty = false;
     for (size_t i = 0; i < sizes.size(); ++i) {
       empty |= sizes[i] == 0;
-      numel = std::min(numel * std::max<int64_t>(sizes[i], 1), count + 1);
+      numel = std::min(numel * std::max<int64_t>(sizes[i], 1), kMost);
       last = std::min(last + static_cast<__int128>(sizes[i] - 1) * strides[i], count);
     }
+    check(numel < kMost, "tensor ", name, ": its size ", Shape(sizes), " is not possible");
     // More elements than the storage has would be an expanded tensor: one byte claiming gigabytes.
     check(empty || (last < count && numel <= count), "tensor ", name,
           " reaches outside its storage of ", static_cast<int64_t>(count), " elements (offset ",

@@ -128,6 +128,7 @@ const char* name_of(Element element) {
 }
 
 bool StoredTensor::contiguous() const {
+  if (shape.numel() == 0) return true;
   int64_t stride = 1;
   for (int i = shape.rank() - 1; i >= 0; --i) {
     if (shape[i] != 1 && strides[static_cast<size_t>(i)] != stride) return false;

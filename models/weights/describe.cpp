@@ -1,0 +1,99 @@
+#include "models/weights/describe.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "models/weights/pos_embed.h"
+#include "models/weights/safetensors.h"
+
+namespace lspt {
+
+std::string ViTGuess::text() const {
+  std::string size = width == 192    ? "Ti"
+                     : width == 384  ? "S"
+                     : width == 768  ? "B"
+                     : width == 1024 ? "L"
+                                     : "?";
+  return "ViT-" + size + "/" + std::to_string(patch) + " (" + std::to_string(width) + " wide, " +
+         std::to_string(depth) + " blocks, " + std::to_string(grid) + " x " + std::to_string(grid) +
+         " patches)";
+}
+
+ViTGuess guess_vit(const WantedShapes& shapes) {
+  ViTGuess guess;
+  for (const auto& [name, shape] : shapes) {
+    if (name == "patch_embed.proj.weight" && shape.rank() == 4) {
+      guess.width = shape[0];
+      guess.patch = shape[2] == shape[3] ? shape[2] : 0;
+    } else if (name == "pos_embed" && shape.rank() == 3) {
+      guess.grid = grid_side(shape[1] - 1);
+    } else if (name.starts_with("blocks.")) {
+      guess.depth = std::max<int64_t>(guess.depth, std::stoll(name.substr(7)) + 1);
+    }
+  }
+  const struct {
+    int64_t width, depth;
+    const char* name;
+  } sizes[] = {{192, 12, "tiny"}, {384, 12, "small"}, {768, 12, "base"}, {1024, 24, "large"}};
+  for (const auto& size : sizes)
+    if (guess.width == size.width && guess.depth == size.depth && guess.grid > 0 &&
+        (guess.patch == 8 || guess.patch == 14 || guess.patch == 16))
+      guess.name = std::string("vit_") + size.name + "_patch" + std::to_string(guess.patch) + "_" +
+                   std::to_string(guess.patch * guess.grid);
+  return guess;
+}
+
+FileDescription describe(const std::string& path) {
+  const WeightFile file = WeightFile::open(path);
+  FileDescription out;
+  out.path = path;
+  out.format = file.format();
+  out.wrapper = file.wrapper();
+  out.bytes = file.bytes();
+  out.metadata = file.metadata();
+  out.notes = file.notes();
+  out.lspt_checkpoint = file.metadata().contains("lspt");
+  std::map<std::string, int64_t> elements;
+  for (const StoredTensor& tensor : file.tensors()) {
+    out.tensors.push_back({tensor.name, name_of(tensor.element), tensor.shape});
+    out.parameters += tensor.shape.numel();
+    elements[name_of(tensor.element)] += tensor.shape.numel();
+  }
+  std::vector<std::pair<int64_t, std::string>> order;
+  for (const auto& [dtype, count] : elements) order.emplace_back(-count, dtype);
+  std::sort(order.begin(), order.end());
+  for (const auto& [count, dtype] : order) out.dtypes += (out.dtypes.empty() ? "" : ", ") + dtype;
+
+  try {
+    const NameMap map = map_names(file);
+    WantedShapes shapes;
+    for (const MappedTensor& tensor : map.tensors) shapes.emplace_back(tensor.name, tensor.shape());
+    out.family = map.family;
+    out.vit = guess_vit(shapes);
+    out.unused = map.unused;
+    out.notes.insert(out.notes.end(), map.notes.begin(), map.notes.end());
+    out.recognised = true;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kWeights) throw;
+    out.notes.push_back(error.what());
+  }
+  return out;
+}
+
+Conversion convert(const std::string& in, const std::string& out) {
+  const WeightFile file = WeightFile::open(in);
+  const NameMap map = map_names(file);
+  Conversion done{map.family, {}, map.unused, file.notes()};
+  done.notes.insert(done.notes.end(), map.notes.begin(), map.notes.end());
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const MappedTensor& tensor : map.tensors) {
+    tensors.emplace_back(tensor.name, load(file, tensor));
+    done.written.push_back(tensor.name);
+  }
+  write_safetensors(
+      out, tensors,
+      {{"family", key_of(map.family)}, {"source", std::filesystem::path(in).filename().string()}});
+  return done;
+}
+
+}  // namespace lspt

@@ -1,0 +1,132 @@
+#include "models/weights/load.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <sstream>
+
+#include "engine/parallel.h"
+#include "models/weights/describe.h"
+#include "models/weights/pos_embed.h"
+
+namespace lspt {
+namespace {
+
+constexpr ErrorKind kKind = ErrorKind::kWeights;
+
+/// "3 (a, b, c, ...)"
+std::string count_and_names(const std::vector<std::string>& names) {
+  std::string text = std::to_string(names.size());
+  for (size_t i = 0; i < std::min<size_t>(names.size(), 4); ++i)
+    text += (i ? ", " : " (") + names[i];
+  return names.empty() ? text : text + (names.size() > 4 ? ", ...)" : ")");
+}
+
+void require_finite(const Tensor& tensor, const std::string& path, const std::string& name) {
+  const float* values = tensor.data<float>();
+  const auto bad = [values](int64_t i) {  // an exponent of all ones: infinity or NaN
+    return (std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u;
+  };
+  std::atomic<bool> found = false;
+  parallel_for(tensor.numel(), 1 << 18, [&](int64_t begin, int64_t end) {
+    int64_t count = 0;
+    for (int64_t i = begin; i < end; ++i) count += bad(i);
+    if (count > 0) found = true;
+  });
+  if (!found) return;
+  int64_t first = 0;
+  while (!bad(first)) ++first;
+  fail(kKind, "load ", path, ": ", name, " holds ", values[first], " at element ", first,
+       "; the weights are damaged or come from a run that diverged");
+}
+
+WantedShapes shapes_of(const NameMap& map) {
+  WantedShapes shapes;
+  for (const MappedTensor& tensor : map.tensors) shapes.emplace_back(tensor.name, tensor.shape());
+  return shapes;
+}
+
+/// Whether interpolation can make position embeddings of one shape from the other.
+bool can_resample(const Shape& found, const Shape& wanted, int prefix_tokens) {
+  return found.rank() == 3 && wanted.rank() == 3 && found[0] == 1 && wanted[0] == 1 &&
+         found[2] == wanted[2] && grid_side(found[1] - prefix_tokens) > 0 &&
+         grid_side(wanted[1] - prefix_tokens) > 0;
+}
+
+}  // namespace
+
+Tensor load(const WeightFile& file, const MappedTensor& tensor) {
+  if (tensor.sources.size() == 1) return file.load(*tensor.sources[0]);
+  Tensor whole(tensor.shape());
+  int64_t row = 0;
+  for (const StoredTensor* source : tensor.sources) {
+    copy(whole.slice(row, row + source->shape[0]), file.load(*source));
+    row += source->shape[0];
+  }
+  return whole;
+}
+
+LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted,
+                             int prefix_tokens) {
+  const WeightFile file = WeightFile::open(path);
+  const NameMap map = map_names(file);
+  const ViTGuess found = guess_vit(shapes_of(map)), asked = guess_vit(wanted);
+  LoadedBackbone loaded;
+  loaded.family = map.family;
+  loaded.unused = map.unused;
+  loaded.notes = file.notes();
+  loaded.notes.insert(loaded.notes.end(), map.notes.begin(), map.notes.end());
+  require(map.family != Family::moco_v3 || found.width != 384, kKind, "load ", path,
+          ": MoCo v3's ViT-S has 12 heads, vit_small has 6, and the tensors cannot tell; it is not "
+          "supported");
+
+  std::map<std::string, const MappedTensor*> by_name;
+  for (const MappedTensor& tensor : map.tensors) by_name[tensor.name] = &tensor;
+  std::vector<std::string> missing, misshapen;
+  for (const auto& [name, shape] : wanted) {
+    const auto at = by_name.find(name);
+    if (at == by_name.end()) {
+      missing.push_back(name);
+      continue;
+    }
+    const Shape have = at->second->shape();
+    if (have == shape || (name == "pos_embed" && can_resample(have, shape, prefix_tokens)))
+      loaded.used.push_back(name);
+    else
+      misshapen.push_back(name + " is " + have.to_string() + ", " + shape.to_string() +
+                          " expected");
+    by_name.erase(at);
+  }
+  // A block too many is as wrong as a block too few.
+  const bool deeper = std::any_of(by_name.begin(), by_name.end(), [](const auto& left) {
+    return left.first.starts_with("blocks.");
+  });
+  for (const MappedTensor& tensor : map.tensors)
+    if (by_name.contains(tensor.name)) loaded.unused.push_back(tensor.name);
+  require(missing.empty() && misshapen.empty() && !deeper, kKind, "load ", path,
+          ": the file does not fit the model: used ", loaded.used.size(), ", unused ",
+          count_and_names(loaded.unused), ", missing ", count_and_names(missing), ", wrong shape ",
+          count_and_names(misshapen), "\nthe file is a ", found.text(), ", the model a ",
+          asked.text(), found.name.empty() ? "" : "\ngive --model " + found.name);
+
+  for (const MappedTensor& tensor : map.tensors) {
+    const auto want = std::find_if(wanted.begin(), wanted.end(),
+                                   [&](const auto& w) { return w.first == tensor.name; });
+    if (want == wanted.end()) continue;
+    Tensor values = load(file, tensor);
+    require_finite(values, path, tensor.name);
+    if (!(values.shape() == want->second)) {
+      const int64_t from = grid_side(values.dim(1) - prefix_tokens);
+      const int64_t to = grid_side(want->second[1] - prefix_tokens);
+      values = resample_pos_embed(values, to, prefix_tokens);
+      std::ostringstream note;
+      note << "position embeddings interpolated from " << from << " x " << from << " to " << to
+           << " x " << to << " patches";
+      loaded.notes.push_back(note.str());
+    }
+    loaded.values[tensor.name] = values;
+  }
+  return loaded;
+}
+
+}  // namespace lspt

@@ -1,0 +1,115 @@
+#include "models/weights/pos_embed.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace lspt {
+namespace {
+
+/// Weights of the input positions [first, first + weights.size()) for one output position.
+struct Taps {
+  int64_t first;
+  std::vector<float> weights;
+};
+
+float keys(float x) {
+  constexpr float a = -0.5f;
+  x = std::fabs(x);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  return 0;
+}
+
+std::vector<Taps> bicubic_taps(int64_t in, int64_t out) {
+  const float scale = static_cast<float>(in) / static_cast<float>(out);
+  const float stretch = std::max(scale, 1.0f);
+  std::vector<Taps> taps(static_cast<size_t>(out));
+  for (int64_t i = 0; i < out; ++i) {
+    const float center = scale * (static_cast<float>(i) + 0.5f), support = 2 * stretch;
+    const auto begin = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5f), 0);
+    const auto end = std::min<int64_t>(static_cast<int64_t>(center + support + 0.5f), in);
+    Taps& tap = taps[static_cast<size_t>(i)];
+    tap.first = begin;
+    float sum = 0;
+    for (int64_t j = begin; j < end; ++j) {
+      tap.weights.push_back(keys((static_cast<float>(j) - center + 0.5f) / stretch));
+      sum += tap.weights.back();
+    }
+    for (float& weight : tap.weights) weight /= sum;
+  }
+  return taps;
+}
+
+/// Resizes the middle axis of in (outer, n, inner) to taps.size().
+std::vector<float> resize_axis(const float* in, int64_t outer, int64_t n, int64_t inner,
+                               const std::vector<Taps>& taps) {
+  const auto m = static_cast<int64_t>(taps.size());
+  std::vector<float> out(static_cast<size_t>(outer * m * inner), 0.0f);
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < m; ++i) {
+      float* to = out.data() + (o * m + i) * inner;
+      const Taps& tap = taps[static_cast<size_t>(i)];
+      for (size_t k = 0; k < tap.weights.size(); ++k) {
+        const float* from = in + (o * n + tap.first + static_cast<int64_t>(k)) * inner;
+        for (int64_t d = 0; d < inner; ++d) to[d] += tap.weights[k] * from[d];
+      }
+    }
+  return out;
+}
+
+}  // namespace
+
+int64_t grid_side(int64_t rows) {
+  const auto side = static_cast<int64_t>(std::lround(std::sqrt(std::max<double>(0, rows))));
+  return side * side == rows ? side : 0;
+}
+
+Tensor resample_pos_embed(const Tensor& pos, int64_t grid, int prefix_tokens) {
+  const int64_t old = pos.rank() == 3 ? grid_side(pos.dim(1) - prefix_tokens) : 0;
+  require(old > 0 && pos.dim(0) == 1 && grid > 0, ErrorKind::kWeights, "position embeddings ",
+          pos.shape(), ": (1, ", prefix_tokens, " + a square number, width) expected");
+  const int64_t width = pos.dim(2);
+  const std::vector<Taps> taps = bicubic_taps(old, grid);
+  const float* patches = pos.data<float>() + prefix_tokens * width;
+  const std::vector<float> wide = resize_axis(patches, old, old, width, taps);  // columns
+  const std::vector<float> all = resize_axis(wide.data(), 1, old, grid * width, taps);
+  Tensor out({1, prefix_tokens + grid * grid, width});
+  std::copy_n(pos.data<float>(), prefix_tokens * width, out.data<float>());
+  std::copy(all.begin(), all.end(), out.data<float>() + prefix_tokens * width);
+  return out;
+}
+
+PosTable pos_table_of(const Tensor& pos) {
+  if (pos.rank() != 3 || pos.dim(0) != 1 || pos.dim(2) % 4 != 0 || pos.dim(2) == 0)
+    return PosTable::learned;
+  const int64_t width = pos.dim(2), quarter = width / 4, rows = pos.dim(1) - 1;
+  const int64_t grid = grid_side(rows);
+  if (grid < 2) return PosTable::learned;
+  const float* values = pos.data<float>();
+  const auto close = [&](int64_t row, int64_t channel, double expected) {
+    return std::fabs(values[row * width + channel] - expected) < 0.01;
+  };
+  bool column_first = true, row_first = true;
+  for (int64_t d = 0; d < width; ++d)
+    if (!close(0, d, 0)) return PosTable::learned;
+  for (int64_t k = 0; k < quarter; ++k) {
+    const double frequency = std::pow(1e4, -static_cast<double>(k) / static_cast<double>(quarter));
+    for (int64_t i = 0; i < rows && (column_first || row_first); ++i) {
+      const double column = static_cast<double>(i % grid) * frequency;
+      const double row = static_cast<double>(i / grid) * frequency;
+      const auto matches = [&](double first, double second) {
+        return close(i + 1, k, std::sin(first)) && close(i + 1, k + quarter, std::cos(first)) &&
+               close(i + 1, k + 2 * quarter, std::sin(second)) &&
+               close(i + 1, k + 3 * quarter, std::cos(second));
+      };
+      column_first = column_first && matches(column, row);
+      row_first = row_first && matches(row, column);
+    }
+  }
+  return column_first ? PosTable::column_first
+         : row_first  ? PosTable::row_first
+                      : PosTable::learned;
+}
+
+}  // namespace lspt
