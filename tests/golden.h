@@ -1,0 +1,53 @@
+/// Golden fixtures: what PyTorch computed (tests/golden/make_fixtures.py), and how near we are.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "models/parameter.h"
+#include "models/weights/weight_file.h"
+
+namespace lspt::golden {
+
+/// All tensors of tests/golden/NAME.safetensors. Throws, and so fails the test, if it is missing:
+/// tests run from the root of the repository.
+inline NamedTensors read(const std::string& name) {
+  const WeightFile file = WeightFile::open("tests/golden/" + name + ".safetensors");
+  NamedTensors tensors;
+  for (const StoredTensor& tensor : file.tensors()) tensors[tensor.name] = file.load(tensor);
+  return tensors;
+}
+
+inline const Tensor& at(const NamedTensors& tensors, const std::string& name) {
+  const auto it = tensors.find(name);
+  require(it != tensors.end(), ErrorKind::kData, "golden fixture: no tensor ", name);
+  return it->second;
+}
+
+/// Largest |x - y|; an empty x is all zero, as the gradient that nothing arrived for.
+inline double distance(const Tensor& x, const Tensor& y) {
+  const std::vector<float> b = y.to_vector(), a = x ? x.to_vector() : std::vector<float>(b.size());
+  if (a.size() != b.size()) return INFINITY;
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double d = std::abs(static_cast<double>(a[i]) - b[i]);
+    if (std::isnan(d)) return d;
+    largest = std::max(largest, d);
+  }
+  return largest;
+}
+
+inline double largest(const Tensor& x) { return distance({}, x); }
+
+/// Whether x is y up to `tolerance` times y's largest magnitude; a y of zeros only is exact.
+inline bool near(const Tensor& x, const Tensor& y, double tolerance = 1e-4) {
+  const double d = distance(x, y), bound = tolerance * largest(y);
+  if (d <= bound) return true;
+  MESSAGE("differs by ", d, ", at most ", bound, " allowed");
+  return false;
+}
+
+}  // namespace lspt::golden
