@@ -1,0 +1,53 @@
+#include "data/augment.h"
+
+#include "engine/error.h"
+
+namespace lspt {
+namespace {
+
+void check_fits(const Image& image, int size) {
+  require(size > 0 && size <= image.width && size <= image.height, "crop: ", size, " x ", size,
+          " of an image of ", image.width, " x ", image.height);
+}
+
+}  // namespace
+
+Crop random_crop(const Image& image, int size, const Random& random) {
+  check_fits(image, size);
+  return {static_cast<int>(random.below(0, static_cast<uint32_t>(image.height - size + 1))),
+          static_cast<int>(random.below(1, static_cast<uint32_t>(image.width - size + 1))),
+          random.uniform(2) < 0.5f};
+}
+
+Crop center_crop(const Image& image, int size) {
+  check_fits(image, size);
+  const auto offset = [&](int extent) {
+    const int margin = extent - size;
+    return margin / 2 + (margin % 4 == 3 ? 1 : 0);
+  };
+  return {offset(image.height), offset(image.width), false};
+}
+
+Normalizer::Normalizer(const Normalization& constants) {
+  for (size_t c = 0; c < 3; ++c)
+    for (size_t value = 0; value < 256; ++value)
+      table_[c][value] =
+          (static_cast<float>(value) / 255.0f - constants.mean[c]) / constants.std[c];
+}
+
+void Normalizer::write(const Image& image, const Crop& crop, int size, float* out) const {
+  require(crop.top >= 0 && crop.left >= 0 && crop.top + size <= image.height &&
+              crop.left + size <= image.width,
+          "crop: ", size, " x ", size, " at (", crop.top, ", ", crop.left, ") of an image of ",
+          image.width, " x ", image.height);
+  const int64_t plane = int64_t{size} * size;
+  const int step = crop.flip ? -3 : 3;
+  for (int y = 0; y < size; ++y) {
+    const uint8_t* from = image.row(crop.top + y) + 3 * (crop.left + (crop.flip ? size - 1 : 0));
+    float* to = out + int64_t{y} * size;
+    for (int x = 0; x < size; ++x, from += step)
+      for (size_t c = 0; c < 3; ++c) to[static_cast<int64_t>(c) * plane + x] = table_[c][from[c]];
+  }
+}
+
+}  // namespace lspt

@@ -1,0 +1,13 @@
+/// The decoders behind decode_image, one per format. Each is given bytes that start with its own
+/// signature, and throws Error(kData) naming `name`.
+#pragma once
+
+#include "data/image.h"
+
+namespace lspt {
+
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name);
+Image decode_png(std::span<const uint8_t> bytes, const std::string& name);
+Image decode_bmp(std::span<const uint8_t> bytes, const std::string& name);
+
+}  // namespace lspt

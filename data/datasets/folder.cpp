@@ -1,0 +1,101 @@
+// A folder per class.
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "data/datasets/layouts.h"
+#include "engine/error.h"
+
+namespace lspt {
+namespace {
+
+// By extension only whether a file is meant as an image; what it is, its content decides later.
+bool looks_like_image(const fs::path& path) {
+  constexpr std::array<std::string_view, 11> kExtensions = {
+      ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"};
+  std::string extension = path.extension().string();
+  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+std::vector<std::string> names_in(const fs::path& folder, bool folders) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name[0] == '.') continue;
+    if (folders ? entry.is_directory() : entry.is_regular_file() && looks_like_image(name))
+      names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// Sorted as text, but by value when all of them are numbers: 2 before 10.
+std::vector<std::string> class_order(const std::set<std::string>& names) {
+  std::vector<std::pair<int64_t, std::string>> order;
+  bool numbers = true;
+  for (const std::string& name : names) {
+    order.emplace_back(0, name);
+    numbers = parse_integer(name, order.back().first) && numbers;
+  }
+  if (numbers) std::sort(order.begin(), order.end());
+  std::vector<std::string> sorted;
+  for (const auto& [value, name] : order) sorted.push_back(name);
+  return sorted;
+}
+
+std::vector<Sample> images_of(const fs::path& part, const std::vector<std::string>& classes) {
+  std::vector<Sample> samples;
+  for (size_t label = 0; label < classes.size(); ++label) {
+    const fs::path folder = part / classes[label];
+    if (!fs::is_directory(folder)) continue;
+    for (const std::string& name : names_in(folder, false))
+      samples.push_back({(folder / name).string(), static_cast<int>(label)});
+  }
+  return samples;
+}
+
+// Every fifth image of each class, beginning with its first.
+void hold_out(Dataset& data) {
+  std::vector<Sample> train;
+  int label = -1;
+  for (int64_t i = 0; Sample & sample : data.train) {
+    if (sample.label != label) i = 0;
+    label = sample.label;
+    (i++ % 5 == 0 ? data.test : train).push_back(std::move(sample));
+  }
+  data.train = std::move(train);
+  data.note = "no train and test folders: every fifth image of a class is held out for testing";
+}
+
+}  // namespace
+
+Dataset open_folder(const fs::path& root) {
+  const auto part = [&](const char* name) {
+    return fs::is_directory(root / name) ? root / name : fs::path();
+  };
+  const fs::path train = part("train");
+  const fs::path test = part("test").empty() ? part("val") : part("test");
+  Dataset data;
+  data.layout = "folder";
+  std::set<std::string> names;
+  for (const fs::path& folder : train.empty() ? std::vector{root} : std::vector{train, test})
+    if (!folder.empty())
+      for (std::string& name : names_in(folder, true)) names.insert(std::move(name));
+  require(!names.empty(), ErrorKind::kData, "data set: ", root.string(),
+          " holds no folder per class");
+  data.class_names = class_order(names);
+  data.train = images_of(train.empty() ? root : train, data.class_names);
+  if (!test.empty() && !train.empty()) data.test = images_of(test, data.class_names);
+
+  std::vector<int64_t> count(data.class_names.size());
+  for (const auto* samples : {&data.train, &data.test})
+    for (const Sample& sample : *samples) ++count[static_cast<size_t>(sample.label)];
+  for (size_t k = 0; k < count.size(); ++k)
+    require(count[k] > 0, ErrorKind::kData, "data set: class folder ", data.class_names[k], " of ",
+            root.string(), " holds no image");
+  if (train.empty()) hold_out(data);
+  return data;
+}
+
+}  // namespace lspt

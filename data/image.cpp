@@ -1,0 +1,66 @@
+#include "data/image.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <string_view>
+
+#include "data/codecs.h"
+#include "engine/error.h"
+
+namespace lspt {
+namespace {
+
+// What a file that we cannot read is, for the message; "" if nothing known.
+std::string_view other_format(std::string_view head) {
+  const auto starts = [&](std::string_view magic) { return head.substr(0, magic.size()) == magic; };
+  if (starts("GIF8")) return "a GIF image";
+  if (starts("RIFF") && head.substr(8, 4) == "WEBP") return "a WebP image";
+  if (starts(std::string_view("II*\0", 4)) || starts(std::string_view("MM\0*", 4)))
+    return "a TIFF image";
+  if (head.substr(4, 8) == "ftypavif" || head.substr(4, 8) == "ftypheic")
+    return "an AVIF or HEIC image";
+  if (starts("<!DOCTYPE") || starts("<!doctype") || starts("<html") || starts("<HTML"))
+    return "an HTML page (a failed download?)";
+  if (starts("<svg") || starts("<?xml")) return "an XML or SVG file";
+  return "";
+}
+
+}  // namespace
+
+void check_image_size(int64_t width, int64_t height, const std::string& name) {
+  require(width > 0 && height > 0, ErrorKind::kData, "read image: ", name, ": size ", width, " x ",
+          height, ", at least 1 x 1 expected");
+  require(width <= kMaxPixels / height, ErrorKind::kData, "read image: ", name, ": size ", width,
+          " x ", height, ", at most ", kMaxPixels / 1'000'000, " megapixels expected");
+}
+
+Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
+  require(!bytes.empty(), ErrorKind::kData, "read image: ", name, ": the file is empty (0 bytes)");
+  const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
+                              std::min<size_t>(bytes.size(), 16));
+  if (head.substr(0, 3) == "\xff\xd8\xff") return decode_jpeg(bytes, name);
+  if (head.substr(0, 8) == "\x89PNG\r\n\x1a\n") return decode_png(bytes, name);
+  if (head.substr(0, 2) == "BM") return decode_bmp(bytes, name);
+  const std::string_view other = other_format(head);
+  fail(ErrorKind::kData, "read image: ", name, ": ",
+       other.empty() ? "no known image format" : other,
+       other.empty() ? " (" + std::to_string(bytes.size()) + " bytes)" : std::string(),
+       "; JPEG, PNG or BMP expected");
+}
+
+Image load_image(const std::string& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  require(file.is_open(), ErrorKind::kData, "read image: ", path, ": ", std::strerror(errno));
+  const std::streamoff size = file.tellg();
+  // Folders open too, with a size of 2^63 - 1.
+  require(file.good() && size >= 0 && size < (int64_t{1} << 40), ErrorKind::kData,
+          "read image: ", path, ": not a regular file");
+  std::vector<uint8_t> bytes(static_cast<size_t>(size));
+  file.seekg(0);
+  file.read(reinterpret_cast<char*>(bytes.data()), size);
+  require(file.good(), ErrorKind::kData, "read image: ", path, ": ", std::strerror(errno));
+  return decode_image(bytes, path);
+}
+
+}  // namespace lspt

@@ -1,0 +1,42 @@
+/// Image files -> 8-bit RGB, with the values that Pillow's `open(path).convert("RGB")` gives.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lspt {
+
+/// RGB bytes, interleaved, rows from the top; pixels.size() == 3 * width * height.
+struct Image {
+  int width = 0;
+  int height = 0;
+  std::vector<uint8_t> pixels;
+
+  Image() = default;
+  Image(int w, int h)
+      : width(w), height(h), pixels(3 * static_cast<size_t>(w) * static_cast<size_t>(h)) {}
+  const uint8_t* row(int y) const { return pixels.data() + 3 * static_cast<size_t>(y) * width; }
+  uint8_t* row(int y) { return pixels.data() + 3 * static_cast<size_t>(y) * width; }
+};
+
+/// Larger images are refused before memory is taken for them.
+inline constexpr int64_t kMaxPixels = 100'000'000;
+
+/// Decodes JPEG, PNG or BMP; the bytes decide which, not the name. Gray is replicated, palettes are
+/// expanded, alpha is dropped, CMYK is read as Adobe's inverted CMYK; EXIF orientation and colour
+/// profiles are ignored. Throws Error(kData) naming `name` if the bytes are empty, truncated,
+/// corrupt (pixels lost, where libjpeg alone would only warn), too large or of another format.
+Image decode_image(std::span<const uint8_t> bytes, const std::string& name);
+
+/// decode_image of a file's content.
+Image load_image(const std::string& path);
+
+/// Baseline JPEG, 4:2:0, quality 1..100.
+std::vector<uint8_t> encode_jpeg(const Image& image, int quality);
+
+/// Throws Error(kData) unless 1 <= width * height <= kMaxPixels.
+void check_image_size(int64_t width, int64_t height, const std::string& name);
+
+}  // namespace lspt

@@ -1,0 +1,200 @@
+#include "data/loader.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <numeric>
+#include <thread>
+
+namespace lspt {
+
+// Positions 0 .. n-1 of the epoch's order are claimed one by one, under the lock, by workers; the
+// batches they belong to stand in a short queue, of which next() takes the front when it is full.
+// A sample has one position an epoch, and start() waits for claimed ones, so that at most one
+// thread works on a sample: its cache entry needs no lock of its own.
+struct Loader::State {
+  struct Slot {
+    Batch batch;
+    int64_t done = 0;
+    int64_t bad = -1;  // smallest entry that failed, and how
+    std::exception_ptr error;
+    int64_t size() const { return static_cast<int64_t>(batch.indices.size()); }
+  };
+
+  const std::vector<Sample> samples;
+  const LoaderOptions options;
+  const Normalizer normalizer{options.normalization};
+  const size_t prefetch = static_cast<size_t>(options.workers) + 2;  // batches
+  std::vector<Image> cache{samples.size()};
+  std::atomic<size_t> cached_bytes = 0;
+  std::atomic<int64_t> decoded = 0;
+
+  std::mutex mutex;  // guards everything below
+  std::condition_variable_any work, ready;
+  uint32_t epoch = 0;
+  std::vector<int64_t> order;
+  int64_t claimed = 0;  // position
+  int64_t taken = 0;    // batches handed out
+  int64_t running = 0;  // claimed positions being worked on
+  std::deque<std::shared_ptr<Slot>> queue;
+  double waited = 0;
+  std::vector<std::jthread> workers;  // last: joined before anything above dies
+
+  State(std::vector<Sample> list, const LoaderOptions& o) : samples(std::move(list)), options(o) {
+    for (int i = 0; i < options.workers; ++i)
+      workers.emplace_back([this](const std::stop_token& stop) { run(stop); });
+  }
+
+  int64_t count() const { return static_cast<int64_t>(samples.size()); }
+  int64_t batches() const { return (count() + options.batch_size - 1) / options.batch_size; }
+
+  bool claimable() const {
+    if (claimed >= static_cast<int64_t>(order.size())) return false;
+    return claimed / options.batch_size < taken + static_cast<int64_t>(prefetch);
+  }
+
+  // Takes the next position: opens its batch if it is the first of it. Called with the lock.
+  std::pair<std::shared_ptr<Slot>, int64_t> claim() {
+    const int64_t entry = claimed % options.batch_size;
+    if (entry == 0) {
+      const int64_t size = std::min(options.batch_size, count() - claimed);
+      auto slot = std::make_shared<Slot>();
+      slot->batch.images = Tensor({size, 3, options.img_size, options.img_size});
+      slot->batch.indices.assign(order.begin() + claimed, order.begin() + claimed + size);
+      for (const int64_t i : slot->batch.indices)
+        slot->batch.labels.push_back(samples[static_cast<size_t>(i)].label);
+      queue.push_back(std::move(slot));
+    }
+    ++claimed;
+    ++running;
+    return {queue.back(), entry};
+  }
+
+  // Fills one entry of a batch. Called without the lock.
+  void fill(const Slot& slot, int64_t entry) {
+    const int64_t index = slot.batch.indices[static_cast<size_t>(entry)];
+    Image& kept = cache[static_cast<size_t>(index)];
+    Image fresh;
+    if (kept.pixels.empty()) {
+      const std::string& path = samples[static_cast<size_t>(index)].path;
+      fresh = resize_short_side(load_image(path), resize_side(options.img_size),
+                                options.interpolation, path);
+      ++decoded;
+      if (cached_bytes.fetch_add(fresh.pixels.size()) + fresh.pixels.size() <= options.cache_bytes)
+        kept = std::move(fresh);
+      else
+        cached_bytes.fetch_sub(fresh.pixels.size());
+    }
+    const Image& image = kept.pixels.empty() ? fresh : kept;
+    const Random random(options.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
+    const Crop crop = options.train ? random_crop(image, options.img_size, random)
+                                    : center_crop(image, options.img_size);
+    const int64_t stride = int64_t{3} * options.img_size * options.img_size;
+    normalizer.write(image, crop, options.img_size,
+                     slot.batch.images.data<float>() + entry * stride);
+  }
+
+  // One position, from claim to done. The lock is held on entry and on return.
+  void step(std::unique_lock<std::mutex>& lock) {
+    const auto [slot, entry] = claim();
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      fill(*slot, entry);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    lock.lock();
+    if (error && (slot->bad < 0 || entry < slot->bad)) {
+      slot->bad = entry;
+      slot->error = error;
+    }
+    ++slot->done;
+    --running;
+  }
+
+  void run(const std::stop_token& stop) {
+    std::unique_lock lock(mutex);
+    while (work.wait(lock, stop, [&] { return claimable(); }) && !stop.stop_requested()) {
+      step(lock);
+      ready.notify_all();
+    }
+  }
+
+  // Ends the epoch: nothing more is claimed, and nobody is at work when this returns.
+  void finish(std::unique_lock<std::mutex>& lock) {
+    order.clear();
+    ready.wait(lock, [&] { return running == 0; });
+    queue.clear();
+  }
+};
+
+Loader::Loader(std::vector<Sample> samples, const LoaderOptions& options) {
+  require(options.batch_size >= 1 && options.batch_size <= 1 << 20, ErrorKind::kUsage,
+          "loader: batch size ", options.batch_size, ", 1 to 1048576 expected");
+  require(options.img_size >= 1 && options.img_size <= 4096, ErrorKind::kUsage,
+          "loader: image size ", options.img_size, ", 1 to 4096 expected");
+  require(options.workers >= 0 && options.workers <= 256, ErrorKind::kUsage,
+          "loader: ", options.workers, " workers, 0 to 256 expected");
+  require(samples.size() < (size_t{1} << 32), ErrorKind::kData, "loader: ", samples.size(),
+          " samples, less than 2^32 expected");
+  state_ = std::make_unique<State>(std::move(samples), options);
+}
+
+Loader::~Loader() = default;
+
+int64_t Loader::batches() const { return state_->batches(); }
+int64_t Loader::samples() const { return state_->count(); }
+int64_t Loader::decoded() const { return state_->decoded; }
+
+double Loader::wait_seconds() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->waited;
+}
+
+void Loader::start(int64_t epoch, int64_t first_batch) {
+  State& s = *state_;
+  require(epoch >= 0 && first_batch >= 0 && first_batch <= s.batches(), "loader: epoch ", epoch,
+          ", batch ", first_batch, " of ", s.batches());
+  std::unique_lock lock(s.mutex);
+  s.finish(lock);
+  s.epoch = static_cast<uint32_t>(epoch);
+  s.order.resize(s.samples.size());
+  std::iota(s.order.begin(), s.order.end(), int64_t{0});
+  const Random random(s.options.seed, s.epoch, 0, Purpose::shuffle);
+  for (int64_t i = s.count() - 1; s.options.train && i > 0; --i)
+    std::swap(s.order[static_cast<size_t>(i)],
+              s.order[random.below(static_cast<uint64_t>(i), static_cast<uint32_t>(i + 1))]);
+  s.taken = first_batch;
+  s.claimed = std::min(first_batch * s.options.batch_size, s.count());
+  s.waited = 0;
+  s.work.notify_all();
+}
+
+bool Loader::next(Batch& batch) {
+  State& s = *state_;
+  std::unique_lock lock(s.mutex);
+  if (s.order.empty() || s.taken == s.batches()) return false;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto full = [&] { return !s.queue.empty() && s.queue[0]->done == s.queue[0]->size(); };
+  if (s.options.workers == 0)
+    while (!full()) s.step(lock);
+  else
+    s.ready.wait(lock, full);
+  s.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const std::shared_ptr<State::Slot> slot = s.queue[0];
+  if (slot->error) {
+    s.finish(lock);
+    std::rethrow_exception(slot->error);
+  }
+  s.queue.pop_front();
+  ++s.taken;
+  s.work.notify_all();
+  batch = std::move(slot->batch);
+  return true;
+}
+
+}  // namespace lspt
