@@ -21,15 +21,19 @@ class Random {
         sample_(sample),
         purpose_(static_cast<uint32_t>(purpose)) {}
 
-  /// 32 uniform bits, index < 2^34.
-  uint32_t bits(uint64_t index) const {
+  /// Bits 4 quad .. 4 quad + 3 in one evaluation, for loops that want them all.
+  std::array<uint32_t, 4> four(uint64_t quad) const {
     // Sample ids above 2^32 fold their upper half into the epoch word's upper half.
-    return block({static_cast<uint32_t>(index >> 2), static_cast<uint32_t>(sample_),
+    return block({static_cast<uint32_t>(quad), static_cast<uint32_t>(sample_),
                   epoch_ ^ (static_cast<uint32_t>(sample_ >> 32) << 16), purpose_},
-                 key_)[index & 3];
+                 key_);
   }
-  /// Uniform in [0, 1), 24 bits.
-  float uniform(uint64_t index) const { return static_cast<float>(bits(index) >> 8) * 0x1p-24f; }
+  /// 32 uniform bits, index < 2^34.
+  uint32_t bits(uint64_t index) const { return four(index >> 2)[index & 3]; }
+  /// The number in [0, 1) that 32 bits stand for: their upper 24.
+  static float unit(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+  /// Uniform in [0, 1).
+  float uniform(uint64_t index) const { return unit(bits(index)); }
   float uniform(uint64_t index, float low, float high) const {
     return low + (high - low) * uniform(index);
   }

@@ -9,17 +9,17 @@
 
 namespace lspt {
 
-LstmState lstm_cell(const Var& s, const LstmState& previous, const Var& w_ih, const Var& w_hh,
-                    const Var& b_ih, const Var& b_hh) {
-  const int64_t rows = s.value.rows(), hidden = w_hh.dim(-1);
+std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c, const Var& w_ih,
+                              const Var& w_hh, const Var& b_ih, const Var& b_hh) {
+  const int64_t rows = s.dim(0), hidden = w_hh.dim(-1);
   const Shape state{rows, hidden}, bias{4 * hidden};
-  require(w_ih.shape() == Shape{4 * hidden, s.dim(-1)} && w_hh.shape() == Shape{4 * hidden, hidden},
+  require(s.value.rank() == 2 && w_ih.shape() == Shape{4 * hidden, s.dim(1)} &&
+              w_hh.shape() == Shape{4 * hidden, hidden},
           "lstm_cell: weights ", w_ih.shape(), " and ", w_hh.shape(), " for input ", s.shape());
   require(w_ih.dtype() == s.dtype() && w_hh.dtype() == s.dtype(),
           "lstm_cell: weights are not in the input's dtype, ", name_of(s.dtype()));
   require(b_ih.shape() == bias && b_hh.shape() == bias, "lstm_cell: biases ", b_ih.shape(), " and ",
           b_hh.shape(), ", expected ", bias);
-  const auto& [h, c] = previous;
   require(!h || (h.shape() == state && h.dtype() == s.dtype()), "lstm_cell: h ", h.shape(),
           ", expected ", name_of(s.dtype()), " ", state);
   require(!c || (c.shape() == state && c.dtype() == DType::f32), "lstm_cell: c ", c.shape(),
@@ -29,16 +29,16 @@ LstmState lstm_cell(const Var& s, const LstmState& previous, const Var& w_ih, co
   gemm(a, s.value, false, w_ih.value, true, {.pack_b = true});
   if (h) gemm(a, h.value, false, w_hh.value, true, {.beta = 1.0f, .pack_b = true});
   const Tensor gates = s.dtype() == DType::f32 ? a : Tensor(a.shape(), s.dtype(), s.device());
-  LstmState next{Tensor(state, s.dtype(), s.device()), Tensor(state, DType::f32, s.device())};
-  lstm_forward(next.h.value, next.c.value, gates, a, b_ih.value, b_hh.value, c.value);
-  if (!recording({&s, &h, &c, &w_ih, &w_hh, &b_ih, &b_hh})) return next;
+  Var next_h(Tensor(state, s.dtype(), s.device())), next_c(Tensor(state, DType::f32, s.device()));
+  lstm_forward(next_h.value, next_c.value, gates, a, b_ih.value, b_hh.value, c.value);
+  if (!recording({&s, &h, &c, &w_ih, &w_hh, &b_ih, &b_hh})) return {next_h, next_c};
 
-  record("lstm_cell", {&s, &h, &c, &w_ih, &w_hh, &b_ih, &b_hh}, {&next.h, &next.c},
-         [s = s.value, h = h.value, c = c.value, w_ih = w_ih.value, w_hh = w_hh.value,
-          after = next.c.value, gates](Backward& b) {
+  record("lstm_cell", {&s, &h, &c, &w_ih, &w_hh, &b_ih, &b_hh}, {&next_h, &next_c},
+         [s_ = s.value, h_ = h.value, c_ = c.value, w_ih_ = w_ih.value, w_hh_ = w_hh.value,
+          after = next_c.value, gates](Backward& b) {
            const Tensor da(gates.shape(), gates.dtype(), gates.device());
-           const Tensor dc = b.wanted(2) ? Tensor(c.shape(), DType::f32, c.device()) : Tensor();
-           lstm_backward(da, dc, b.grad(0), b.grad(1), gates, after, c);
+           const Tensor dc = b.wanted(2) ? Tensor(c_.shape(), DType::f32, c_.device()) : Tensor();
+           lstm_backward(da, dc, b.grad(0), b.grad(1), gates, after, c_);
            if (dc) b.add(2, dc);
            const auto times_weight = [&](size_t input, const Tensor& weight) {
              if (!b.wanted(input)) return;
@@ -50,10 +50,10 @@ LstmState lstm_cell(const Var& s, const LstmState& previous, const Var& w_ih, co
              const auto [dw, beta] = b.into(input);
              gemm(dw, da, true, x, false, {.beta = beta});
            };
-           times_weight(0, w_ih);
-           times_weight(1, w_hh);
-           times_input(3, s);
-           times_input(4, h);
+           times_weight(0, w_ih_);
+           times_weight(1, w_hh_);
+           times_input(3, s_);
+           times_input(4, h_);
            if (b.wanted(5) || b.wanted(6)) {
              const Tensor db({da.cols()}, DType::f32, da.device());
              column_sum(db, da, 0.0f);
@@ -61,7 +61,7 @@ LstmState lstm_cell(const Var& s, const LstmState& previous, const Var& w_ih, co
              b.add(6, db);
            }
          });
-  return next;
+  return {next_h, next_c};
 }
 
 namespace cpu {

@@ -1,20 +1,17 @@
 /// One step of a long short-term memory: LSPT's recurrence from block to block.
 #pragma once
 
+#include <utility>
+
 #include "engine/kernel.h"
 #include "engine/tape.h"
 
 namespace lspt {
 
-struct LstmState {
-  Var h;  ///< hidden, (M, H) in the input's dtype
-  Var c;  ///< cell, (M, H) f32
-};
-
 ///   a  = s w_ih^T + b_ih + h w_hh^T + b_hh         gates in PyTorch's order i, f, g, o
 ///   i = sigmoid(a_i)  f = sigmoid(a_f)  g = tanh(a_g)  o = sigmoid(a_o)
 ///   c' = f c + i g     h' = o tanh(c')
-/// s (..., D) seen as (M, D), previous (M, H) or none (zeros, the first step), w_ih (4H, D) and
+/// s (M, D), h and c (M, H) or none (zeros, the first step), w_ih (4H, D) and
 /// w_hh (4H, H) in s's dtype, b_ih and b_hh (4H) f32 -> h' (M, H) in s's dtype, c' (M, H) f32.
 /// Backward, with dC = dc' + dh' o (1 - tanh^2 c'):
 ///   da_i = dC g i (1 - i)   da_f = dC c f (1 - f)   da_g = dC i (1 - g^2)
@@ -26,8 +23,8 @@ struct LstmState {
 /// trainable values in place must clear `derived`. Throws Error if the sizes do not fit.
 /// Source: Hochreiter, Schmidhuber 1997, with the forget gate of Gers et al. 2000. That LSPT steps
 /// it along the blocks is *inferred* (Mo et al. 2024, arXiv:2402.17406).
-LstmState lstm_cell(const Var& s, const LstmState& previous, const Var& w_ih, const Var& w_hh,
-                    const Var& b_ih, const Var& b_hh);
+std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c, const Var& w_ih,
+                              const Var& w_hh, const Var& b_ih, const Var& b_hh);
 
 /// h, c and gates (M, 4H) from a (M, 4H) f32 without its biases; `previous` c may be empty, gates
 /// may be a itself.

@@ -26,14 +26,14 @@ Var splice(const Var& x, int64_t at, int64_t remove, const Var& rows) {
           "splice: rows [", at, ", ", at + remove, ") of ", x.shape());
   const int64_t batch = x.dim(0), width = x.dim(2), tail = x.dim(1) - at - remove;
   const bool shared = rows.value.rank() == 2;
-  require((shared || (rows.value.rank() == 3 && rows.dim(0) == batch)) && rows.dim(-1) == width &&
-              rows.dtype() == x.dtype(),
+  require(!rows || ((shared || (rows.value.rank() == 3 && rows.dim(0) == batch)) &&
+                    rows.dim(-1) == width && rows.dtype() == x.dtype()),
           "splice: ", rows.shape(), " ", name_of(rows.dtype()), " into ", x.shape(), " ",
           name_of(x.dtype()), ", expected (P, D) or (B, P, D)");
-  const int64_t count = rows.dim(-2);
+  const int64_t count = rows ? rows.dim(-2) : 0;
   Tensor y({batch, at + count + tail, width}, x.dtype(), x.device());
   copy_tokens(y, 0, 0.0f, x.value, 0, at);
-  copy_tokens(y, at, 0.0f, rows.value, 0, count);
+  if (rows) copy_tokens(y, at, 0.0f, rows.value, 0, count);
   copy_tokens(y, at + count, 0.0f, x.value, at + remove, tail);
   if (!recording({&x, &rows})) return y;
   return record("splice", {&x, &rows}, y, [at, remove, count, tail, shared](Backward& b) {

@@ -10,9 +10,10 @@ namespace lspt {
 /// and 0 elsewhere. Keeps nothing. Throws Error unless 0 <= begin <= end <= N.
 Var slice_tokens(const Var& x, int64_t begin, int64_t end);
 
-/// Prompt insertion (remove = 0) and replacement (remove = P):
+/// Prompt insertion (remove = 0), replacement (remove = P) and removal (no rows):
 ///   y = [x rows [0, at)], rows, [x rows [at + remove, N)]
-/// x (B, N, D), rows (P, D) for every image or (B, P, D) of x's dtype -> y (B, N - remove + P, D).
+/// x (B, N, D), rows (P, D) for every image or (B, P, D), of x's dtype, or none
+/// -> y (B, N - remove + P, D).
 /// dx is 0 in the removed rows; drows is dy in the inserted rows, summed over the batch (f32, in
 /// order) if shared. Keeps nothing. Throws Error if the sizes do not fit.
 Var splice(const Var& x, int64_t at, int64_t remove, const Var& rows);
