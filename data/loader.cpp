@@ -27,7 +27,7 @@ struct Loader::State {
   const std::vector<Sample> samples;
   const LoaderOptions options;
   const Normalizer normalizer{options.normalization};
-  const size_t prefetch = static_cast<size_t>(options.workers) + 2;  // batches
+  const size_t prefetch = options.workers == 0 ? 1 : 3;  // batches in the queue
   std::vector<Image> cache{samples.size()};
   std::atomic<size_t> cached_bytes = 0;
   std::atomic<int64_t> decoded = 0;
@@ -36,10 +36,10 @@ struct Loader::State {
   std::condition_variable_any work, ready;
   uint32_t epoch = 0;
   std::vector<int64_t> order;
-  int64_t claimed = 0;  // position
-  int64_t taken = 0;    // batches handed out
-  int64_t running = 0;  // claimed positions being worked on
-  std::deque<std::shared_ptr<Slot>> queue;
+  int64_t claimed = 0;     // position
+  int64_t taken = 0;       // batches handed out
+  int64_t running = 0;     // claimed positions being worked on
+  std::deque<Slot> queue;  // batches taken, taken + 1, ...
   double waited = 0;
   std::vector<std::jthread> workers;  // last: joined before anything above dies
 
@@ -51,26 +51,24 @@ struct Loader::State {
   int64_t count() const { return static_cast<int64_t>(samples.size()); }
   int64_t batches() const { return (count() + options.batch_size - 1) / options.batch_size; }
 
+  int64_t opened() const { return taken + static_cast<int64_t>(queue.size()); }
   bool claimable() const {
-    if (claimed >= static_cast<int64_t>(order.size())) return false;
-    return claimed / options.batch_size < taken + static_cast<int64_t>(prefetch);
+    return claimed < std::min(count(), opened() * options.batch_size) && !order.empty();
   }
 
-  // Takes the next position: opens its batch if it is the first of it. Called with the lock.
-  std::pair<std::shared_ptr<Slot>, int64_t> claim() {
-    const int64_t entry = claimed % options.batch_size;
-    if (entry == 0) {
-      const int64_t size = std::min(options.batch_size, count() - claimed);
-      auto slot = std::make_shared<Slot>();
-      slot->batch.images = Tensor({size, 3, options.img_size, options.img_size});
-      slot->batch.indices.assign(order.begin() + claimed, order.begin() + claimed + size);
-      for (const int64_t i : slot->batch.indices)
-        slot->batch.labels.push_back(samples[static_cast<size_t>(i)].label);
-      queue.push_back(std::move(slot));
+  // Puts empty batches into the queue. Only the caller of the loader allocates: an error there is
+  // thrown to it.
+  void open_batches() {
+    while (queue.size() < prefetch && opened() < batches()) {
+      const int64_t begin = opened() * options.batch_size;
+      const int64_t size = std::min(options.batch_size, count() - begin);
+      Slot& slot = queue.emplace_back();
+      slot.batch.images = Tensor({size, 3, options.img_size, options.img_size});
+      slot.batch.indices.assign(order.begin() + begin, order.begin() + begin + size);
+      for (const int64_t i : slot.batch.indices)
+        slot.batch.labels.push_back(samples[static_cast<size_t>(i)].label);
     }
-    ++claimed;
-    ++running;
-    return {queue.back(), entry};
+    work.notify_all();
   }
 
   // Fills one entry of a batch. Called without the lock.
@@ -99,20 +97,23 @@ struct Loader::State {
 
   // One position, from claim to done. The lock is held on entry and on return.
   void step(std::unique_lock<std::mutex>& lock) {
-    const auto [slot, entry] = claim();
+    Slot& slot = queue[static_cast<size_t>(claimed / options.batch_size - taken)];
+    const int64_t entry = claimed % options.batch_size;
+    ++claimed;
+    ++running;
     lock.unlock();
     std::exception_ptr error;
     try {
-      fill(*slot, entry);
+      fill(slot, entry);
     } catch (...) {
       error = std::current_exception();
     }
     lock.lock();
-    if (error && (slot->bad < 0 || entry < slot->bad)) {
-      slot->bad = entry;
-      slot->error = error;
+    if (error && (slot.bad < 0 || entry < slot.bad)) {
+      slot.bad = entry;
+      slot.error = error;
     }
-    ++slot->done;
+    ++slot.done;
     --running;
   }
 
@@ -171,7 +172,7 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
   s.taken = first_batch;
   s.claimed = std::min(first_batch * s.options.batch_size, s.count());
   s.waited = 0;
-  s.work.notify_all();
+  s.open_batches();
 }
 
 bool Loader::next(Batch& batch) {
@@ -179,21 +180,20 @@ bool Loader::next(Batch& batch) {
   std::unique_lock lock(s.mutex);
   if (s.order.empty() || s.taken == s.batches()) return false;
   const auto begin = std::chrono::steady_clock::now();
-  const auto full = [&] { return !s.queue.empty() && s.queue[0]->done == s.queue[0]->size(); };
+  const auto full = [&] { return s.queue[0].done == s.queue[0].size(); };
   if (s.options.workers == 0)
     while (!full()) s.step(lock);
   else
     s.ready.wait(lock, full);
   s.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  const std::shared_ptr<State::Slot> slot = s.queue[0];
-  if (slot->error) {
+  if (const std::exception_ptr error = s.queue[0].error) {
     s.finish(lock);
-    std::rethrow_exception(slot->error);
+    std::rethrow_exception(error);
   }
+  batch = std::move(s.queue[0].batch);
   s.queue.pop_front();
   ++s.taken;
-  s.work.notify_all();
-  batch = std::move(slot->batch);
+  s.open_batches();
   return true;
 }
 

@@ -38,26 +38,29 @@ const Entry& find(const std::unordered_map<std::string, Entry>& table, const std
 Dataset open_cub(const fs::path& root) {
   const auto labels = read_table(root / "image_class_labels.txt", "image_id class_id");
   const auto splits = read_table(root / "train_test_split.txt", "image_id 0|1");
-  const auto classes = read_table(root / "classes.txt", "class_id name");
+  const auto class_of = [](const std::string& text, const Line& line) {
+    int64_t id = 0;
+    require(parse_integer(text, id), ErrorKind::kData, line.where(), ": class id `", text,
+            "`, an integer expected");
+    return id;
+  };
+  std::map<int64_t, std::string> names;
+  for (const auto& [id, entry] : read_table(root / "classes.txt", "class_id name"))
+    names[class_of(id, entry.line)] = entry.value;
 
   // Class ids in use, over both splits: their rank is the label.
   std::map<int64_t, int> rank;
-  const auto class_of = [&](const Entry& entry) {
-    int64_t id = 0;
-    require(parse_integer(entry.value, id), ErrorKind::kData, entry.line.where(), ": class id `",
-            entry.value, "`, an integer expected");
-    return id;
-  };
   for (const auto& [id, entry] : labels) {
-    rank[class_of(entry)];
-    require(classes.count(entry.value) == 1, ErrorKind::kData, entry.line.where(), ": class id ",
-            entry.value, " is not among the ", classes.size(), " of classes.txt");
+    const int64_t class_id = class_of(entry.value, entry.line);
+    require(names.count(class_id) == 1, ErrorKind::kData, entry.line.where(), ": class id ",
+            class_id, " is not among the ", names.size(), " of classes.txt");
+    rank[class_id] = 0;
   }
   Dataset data;
   data.layout = "cub";
   for (auto& [id, label] : rank) {
     label = static_cast<int>(data.class_names.size());
-    data.class_names.push_back(classes.at(std::to_string(id)).value);
+    data.class_names.push_back(names.at(id));
   }
 
   MissingFiles missing;
@@ -71,7 +74,7 @@ Dataset open_cub(const fs::path& root) {
     const fs::path path = inside(root / "images", name, line);
     missing.check(path, line);
     auto& part = split.value == "1" ? data.train : data.test;
-    part.push_back({path.string(), rank.at(class_of(label))});
+    part.push_back({path.string(), rank.at(class_of(label.value, label.line))});
     ++listed;
   }
   missing.report();

@@ -55,14 +55,14 @@ std::vector<Sample> images_of(const fs::path& part, const std::vector<std::strin
   return samples;
 }
 
-// Every fifth image of each class, beginning with its first.
+// Every fifth image of each class, beginning with its second: a class of one keeps it.
 void hold_out(Dataset& data) {
   std::vector<Sample> train;
   int label = -1;
   for (int64_t i = 0; Sample & sample : data.train) {
     if (sample.label != label) i = 0;
     label = sample.label;
-    (i++ % 5 == 0 ? data.test : train).push_back(std::move(sample));
+    (i++ % 5 == 1 ? data.test : train).push_back(std::move(sample));
   }
   data.train = std::move(train);
   data.note = "no train and test folders: every fifth image of a class is held out for testing";
