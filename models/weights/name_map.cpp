@@ -50,10 +50,9 @@ std::string look_up(const Table& table, std::string_view name) {
   const std::string_view last = dot == std::string_view::npos ? "" : name.substr(dot);
   const bool parameter = last == ".weight" || last == ".bias";
   if (parameter) name.remove_suffix(last.size());
-  for (const auto& [from, to] : table) {
+  for (const auto& [from, to] : table)
     if (from == name && parameter == (to != "cls_token" && to != "pos_embed"))
-      return std::string(to) + std::string(last);
-  }
+      return std::string(to) + std::string(parameter ? last : "");
   return "";
 }
 

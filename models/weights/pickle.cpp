@@ -178,6 +178,7 @@ bool PickleReader::step(uint8_t op) {
     case 'X': case 'T': case 'B': push_text(reader_.take(reader_.get<uint32_t>())); break;
     case 0x8c: case 'U': case 'C': push_text(reader_.take(reader_.get<uint8_t>())); break;
     case 0x8d: case 0x8e: case 0x96: push_text(reader_.take(reader_.get<uint64_t>())); break;
+    case 'S': case 'V': push_text(reader_.line()); break;  // quotes and escapes as they stand
 
     case ')': push(make(Kind::tuple)); break;
     case 't': push(make(Kind::tuple, pop_mark())); break;
