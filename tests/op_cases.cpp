@@ -1,0 +1,255 @@
+#include "tests/op_cases.h"
+
+#include "engine/random.h"
+#include "ops/add.h"
+#include "ops/attention.h"
+#include "ops/cast.h"
+#include "ops/cross_entropy.h"
+#include "ops/dropout.h"
+#include "ops/gate.h"
+#include "ops/gelu.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+#include "ops/lstm_cell.h"
+#include "ops/patch_embed.h"
+#include "ops/patch_pool.h"
+#include "ops/reshape.h"
+#include "ops/tokens.h"
+
+namespace lspt::test {
+namespace {
+
+constexpr bool kF32 = true;
+
+/// Positive rows that sum to 1.
+Tensor probabilities(int64_t rows, int64_t classes) {
+  const Random random(3, 0, 0, Purpose::test);
+  Tensor targets({rows, classes});
+  float* to = targets.data<float>();
+  for (int64_t i = 0; i < rows; ++i) {
+    float sum = 0;
+    for (int64_t k = 0; k < classes; ++k)
+      sum += to[i * classes + k] = random.uniform(static_cast<uint64_t>(i * classes + k));
+    for (int64_t k = 0; k < classes; ++k) to[i * classes + k] /= sum;
+  }
+  return targets;
+}
+
+Tensor pixels(const Shape& shape) {
+  const Random random(4, 0, 0, Purpose::test);
+  Tensor images(shape);
+  for (int64_t i = 0; i < images.numel(); ++i)
+    images.data<float>()[i] = bf16(random.normal(static_cast<uint64_t>(i)));
+  return images;
+}
+
+Random mask_stream() { return Random(5, 1, 2, Purpose::dropout); }
+
+Vars both(const std::pair<Var, Var>& state) { return {state.first, state.second}; }
+
+// Rows that go beyond one piece of work of the kernel are marked "large": there the check of equal
+// bits on one and two threads means something.
+void add_elementwise(std::vector<OpCase>& t) {
+  t.push_back({"add of one shape", {{{2, 3, 4}}, {{2, 3, 4}}}, [](const Vars& x, DType) -> Vars {
+                 return {add(x[0], x[1])};
+               }});
+  t.push_back({"add of one row", {{{2, 3, 4}}, {{4}}}, [](const Vars& x, DType) -> Vars {
+                 return {add(x[0], x[1])};
+               }});
+  t.push_back({"add of the same rows for every image",
+               {{{2, 3, 4}}, {{3, 4}}},
+               [](const Vars& x, DType) -> Vars { return {add(x[0], x[1])}; }});
+  t.push_back({"add of one row for each image",
+               {{{2, 3, 4}}, {{2, 1, 4}}},
+               [](const Vars& x, DType) -> Vars { return {add(x[0], x[1])}; }});
+  t.push_back({"add of the same rows for every image, large",
+               {{{3, 40, 300}}, {{40, 300}}},
+               [](const Vars& x, DType) -> Vars { return {add(x[0], x[1])}; }});
+  t.push_back({"add of one row for each image, large",
+               {{{3, 40, 300}}, {{3, 1, 300}}},
+               [](const Vars& x, DType) -> Vars { return {add(x[0], x[1])}; }});
+  t.push_back({"add of a tensor to itself",
+               {{{2, 3}, false, true}},
+               [](const Vars& x, DType) -> Vars { return {add(x[0], x[0])}; }});
+  t.push_back(
+      {"gelu", {{{3, 5}, false, true}}, [](const Vars& x, DType) -> Vars { return {gelu(x[0])}; }});
+  t.push_back({"gelu, large", {{{70, 300}, false, true}}, [](const Vars& x, DType) -> Vars {
+                 return {gelu(x[0])};
+               }});
+  t.push_back({"dropout", {{{4, 5}, false, true}}, [](const Vars& x, DType) -> Vars {
+                 return {dropout(x[0], 0.3f, mask_stream())};
+               }});
+  t.push_back({"dropout, large", {{{50, 301}, false, true}}, [](const Vars& x, DType) -> Vars {
+                 return {dropout(x[0], 0.3f, mask_stream())};
+               }});
+  t.push_back({"gate",
+               {{{2, 3, 4}}, {{2, 3, 4}}, {{5}, kF32, false, {2}}},
+               [](const Vars& x, DType) -> Vars { return {gate(x[0], x[1], x[2], 3)}; }});
+  t.push_back({"gate, large",
+               {{{4, 50, 200}}, {{4, 50, 200}}, {{5}, kF32, false, {2}}},
+               [](const Vars& x, DType) -> Vars { return {gate(x[0], x[1], x[2], 3)}; }});
+  t.push_back({"cast", {{{3, 4}, false, true}}, [](const Vars& x, DType dtype) -> Vars {
+                 return {cast(x[0], dtype)};
+               }});
+  t.push_back({"reshape", {{{3, 4}}}, [](const Vars& x, DType) -> Vars {
+                 return {reshape(x[0], {2, 6})};
+               }});
+}
+
+void add_tokens(std::vector<OpCase>& t) {
+  t.push_back({"slice_tokens",
+               {{{2, 5, 3}, false, false, {2, 3, 3}}},
+               [](const Vars& x, DType) -> Vars { return {slice_tokens(x[0], 1, 4)}; }});
+  t.push_back({"splice inserts shared rows",
+               {{{2, 4, 3}}, {{2, 3}}},
+               [](const Vars& x, DType) -> Vars { return {splice(x[0], 1, 0, x[1])}; }});
+  t.push_back({"splice replaces rows of each image",
+               {{{2, 5, 3}}, {{2, 3, 3}}},
+               [](const Vars& x, DType) -> Vars { return {splice(x[0], 1, 2, x[1])}; }});
+  t.push_back({"splice removes rows",
+               {{{2, 5, 3}, false, false, {2, 2, 3}}},
+               [](const Vars& x, DType) -> Vars { return {splice(x[0], 1, 2, {})}; }});
+  t.push_back({"splice inserts shared rows, large",
+               {{{3, 70, 130}}, {{20, 130}}},
+               [](const Vars& x, DType) -> Vars { return {splice(x[0], 1, 0, x[1])}; }});
+  t.push_back({"expand", {{{3, 4}, false, false, {12}}}, [](const Vars& x, DType) -> Vars {
+                 return {expand(x[0], 3)};
+               }});
+  t.push_back({"slice_rows", {{{5, 3}, false, false, {3, 3}}}, [](const Vars& x, DType) -> Vars {
+                 return {slice_rows(x[0], 1, 4)};
+               }});
+  t.push_back({"patch_pool",
+               {{{2, 5, 3}, false, false, {2, 4, 3}}},
+               [](const Vars& x, DType) -> Vars { return {patch_pool(x[0], 1, 5)}; }});
+  t.push_back({"patch_pool, large",
+               {{{3, 60, 300}, false, false, {3, 59, 300}}},
+               [](const Vars& x, DType) -> Vars { return {patch_pool(x[0], 1, 60)}; }});
+  t.push_back({"patch_embed",
+               {{{5, 3, 2, 2}, kF32}, {{5}, kF32}},
+               [](const Vars& x, DType dtype) -> Vars {
+                 return {patch_embed(pixels({2, 3, 4, 6}), x[0], x[1], dtype)};
+               },
+               1e-3,
+               true});
+}
+
+void add_layers(std::vector<OpCase>& t) {
+  t.push_back({"linear",
+               {{{2, 3, 4}}, {{5, 4}, kF32}, {{5}, kF32}},
+               [](const Vars& x, DType) -> Vars { return {linear(x[0], x[1], x[2])}; },
+               1e-3,
+               true});
+  t.push_back({"linear without bias",
+               {{{2, 3, 4}}, {{5, 4}, kF32}},
+               [](const Vars& x, DType) -> Vars { return {linear(x[0], x[1], {})}; },
+               1e-3,
+               true});
+  t.push_back(
+      {"linear with residual",
+       {{{2, 3, 4}}, {{5, 4}, kF32}, {{5}, kF32}, {{2, 3, 5}}},
+       [](const Vars& x, DType) -> Vars { return {linear(x[0], x[1], x[2], {.residual = x[3]})}; },
+       1e-3,
+       true});
+  t.push_back(
+      {"linear with gelu",
+       {{{2, 3, 4}}, {{5, 4}, kF32}, {{5}, kF32}},
+       [](const Vars& x, DType) -> Vars { return {linear(x[0], x[1], x[2], {.gelu = true})}; },
+       1e-3,
+       true});
+  t.push_back({"linear, large",
+               {{{2, 100, 150}}, {{170, 150}, kF32}, {{170}, kF32}},
+               [](const Vars& x, DType) -> Vars { return {linear(x[0], x[1], x[2])}; },
+               1e-3,
+               true});
+  t.push_back({"layer_norm",
+               {{{2, 3, 8}, false, true}, {{8}, kF32}, {{8}, kF32}},
+               [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], x[1], x[2])}; },
+               2e-3});
+  t.push_back({"layer_norm without weight and bias",
+               {{{2, 3, 8}, false, true}},
+               [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], {}, {})}; },
+               2e-3});
+  t.push_back({"layer_norm of rows far from zero, large",
+               {{{3, 40, 300}, false, true, {}, 20.0f}, {{300}, kF32}, {{300}, kF32}},
+               [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], x[1], x[2])}; },
+               5e-3});
+  t.push_back({"cross_entropy", {{{3, 7}}}, [](const Vars& x, DType) -> Vars {
+                 return {cross_entropy(x[0], probabilities(3, 7))};
+               }});
+  t.push_back(
+      {"cross_entropy, large",
+       {{{30, 200}}},
+       [](const Vars& x, DType) -> Vars { return {cross_entropy(x[0], probabilities(30, 200))}; },
+       3e-2});  // the loss itself is f32: 6e-8 of it is 1e-3 of these differences
+}
+
+void add_attention(std::vector<OpCase>& t) {
+  t.push_back({"attention", {{{2, 4, 18}}}, [](const Vars& x, DType) -> Vars {
+                 return {attention(x[0], 2)};
+               }});
+  t.push_back(
+      {"attention with shared prompt keys and values",
+       {{{2, 4, 18}}, {{3, 12}}},
+       [](const Vars& x, DType) -> Vars { return {attention(x[0], 2, {.prompt_kv = x[1]})}; }});
+  t.push_back(
+      {"attention with prompt keys and values of each image",
+       {{{2, 4, 18}}, {{2, 3, 12}}},
+       [](const Vars& x, DType) -> Vars { return {attention(x[0], 2, {.prompt_kv = x[1]})}; }});
+  t.push_back({"attention with queries of their own",
+               {{{2, 4, 12}}, {{2, 1, 6}}, {{3, 12}}},
+               [](const Vars& x, DType) -> Vars {
+                 return {attention(x[0], 2, {.query = x[1], .prompt_kv = x[2]})};
+               }});
+  t.push_back({"attention with a temperature",
+               {{{2, 4, 18}}, {{3}, kF32, true, {}, 2.0f}},
+               [](const Vars& x, DType) -> Vars {
+                 return {attention(x[0], 2, {.temperature = x[1], .temperature_index = 1})};
+               }});
+  t.push_back({"attention, large", {{{2, 50, 192}}, {{9, 128}}}, [](const Vars& x, DType) -> Vars {
+                 return {attention(x[0], 4, {.prompt_kv = x[1]})};
+               }});
+}
+
+void add_lstm(std::vector<OpCase>& t) {
+  const auto inputs = [](int64_t m, int64_t d, int64_t h) -> std::vector<Input> {
+    return {{{m, d}},     {{m, h}},        {{m, h}, kF32}, {{4 * h, d}},
+            {{4 * h, h}}, {{4 * h}, kF32}, {{4 * h}, kF32}};
+  };
+  t.push_back({"lstm_cell", inputs(3, 4, 2), [](const Vars& x, DType) -> Vars {
+                 return both(lstm_cell(x[0], x[1], x[2], x[3], x[4], x[5], x[6]));
+               }});
+  t.push_back(
+      {"lstm_cell of which only h is read", inputs(3, 4, 2), [](const Vars& x, DType) -> Vars {
+         return {lstm_cell(x[0], x[1], x[2], x[3], x[4], x[5], x[6]).first};
+       }});
+  t.push_back(
+      {"lstm_cell of which only c is read", inputs(3, 4, 2), [](const Vars& x, DType) -> Vars {
+         return {lstm_cell(x[0], x[1], x[2], x[3], x[4], x[5], x[6]).second};
+       }});
+  t.push_back({"lstm_cell from nothing, then again with the same weights",
+               {{{3, 4}}, {{3, 4}}, {{8, 4}}, {{8, 2}}, {{8}, kF32}, {{8}, kF32}},
+               [](const Vars& x, DType) -> Vars {
+                 const auto [h, c] = lstm_cell(x[0], {}, {}, x[2], x[3], x[4], x[5]);
+                 return both(lstm_cell(x[1], h, c, x[2], x[3], x[4], x[5]));
+               }});
+  t.push_back({"lstm_cell, large", inputs(30, 40, 24), [](const Vars& x, DType) -> Vars {
+                 return both(lstm_cell(x[0], x[1], x[2], x[3], x[4], x[5], x[6]));
+               }});
+}
+
+}  // namespace
+
+const std::vector<OpCase>& op_cases() {
+  static const std::vector<OpCase> table = [] {
+    std::vector<OpCase> t;
+    add_elementwise(t);
+    add_tokens(t);
+    add_layers(t);
+    add_attention(t);
+    add_lstm(t);
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace lspt::test

@@ -1,0 +1,36 @@
+/// The op table: every op as a name, input shapes and a lambda. test_ops.cpp runs every entry
+/// through every check of op_checks.h, so that a new op is tested by adding a row to op_cases.cpp.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/tape.h"
+
+namespace lspt::test {
+
+using Vars = std::vector<Var>;
+
+struct Input {
+  Shape shape;
+  bool f32 = false;        ///< stays f32 when the op runs in bf16 (biases, norms, cell state)
+  bool any_shape = false;  ///< no other shape is wrong, so none is tried
+  Shape wrong = {};        ///< a shape that must throw; default: the last extent plus one
+  float shift = 0.0f;      ///< values are standard normal plus this
+};
+
+struct OpCase {
+  std::string name;
+  std::vector<Input> inputs;
+  /// The op on Vars made from `inputs`, in compute type `dtype`.
+  std::function<Vars(const Vars& x, DType dtype)> apply;
+  double tolerance = 1e-3;  ///< of central differences, relative to the largest gradient
+  /// A frozen weight is multiplied from the library's packed layout and GELU is then the product's
+  /// epilogue: the same sums, not always the same last bit.
+  bool packs_frozen = false;
+};
+
+const std::vector<OpCase>& op_cases();
+
+}  // namespace lspt::test
