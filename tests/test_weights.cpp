@@ -139,7 +139,7 @@ TEST_CASE(
     CHECK(difference(loaded.values.at("pos_embed"), wanted) < 1e-5);
     CHECK(listed(loaded.notes, "interpolated from 3 x 3 to " + std::to_string(grid) + " x "));
   }
-  CHECK(load_backbone(kGolden + "dino.pth", tiny()).notes.empty());
+  CHECK_FALSE(listed(load_backbone(kGolden + "dino.pth", tiny()).notes, "interpolated"));
 }
 
 TEST_CASE("a file for another model is refused with counts, names and what it is") {
@@ -174,6 +174,13 @@ TEST_CASE("parts that change what the backbone computes are refused by name") {
   const std::string path =
       edited(folder, [](auto& tensors) { tensors["prompt.0"] = Tensor::from({1}, {1}); });
   CHECK(listed(load_backbone(path, tiny()).unused, "prompt.0"));
+}
+
+TEST_CASE("MoCo v3's ViT-S is refused because its heads cannot be told from its tensors") {
+  const TempFolder folder;
+  const Tensor patch = Tensor::zeros({384, 3, 2, 2});
+  write_safetensors(folder / "s", {{"patch_embed.proj.weight", patch}}, {{"family", "moco_v3"}});
+  CHECK(contains(error_of([&] { load_backbone(folder / "s", tiny()); }), "ViT-S has 12 heads"));
 }
 
 TEST_CASE("weights that are not finite are refused with the tensor and the element") {

@@ -188,6 +188,8 @@ NameMap map_names(const WeightFile& file) {
       if (part && !whole) map.unused.push_back(part->name);
   }
   map.family = find_family(file, map, prefix, hf);
+  if (map.family == Family::dino && file.wrapper().empty() && file.metadata().empty())
+    map.notes.push_back("taken for DINO: no head, no decoder, learned position embeddings");
   if (!prefix.empty()) map.notes.push_back("names without their prefix '" + prefix + "'");
   return map;
 }
