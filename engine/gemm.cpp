@@ -107,7 +107,8 @@ void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, b
           "gemm: residual ", options.residual.shape(), " for ", c.shape());
   if (m == 0 || n == 0) return;
   count_operations(2 * m * n * k);
-  if (a.dtype() == DType::bf16 && !onednn::has_bf16()) {
+  // oneDNN has no product of f32 into bf16, and on older processors none of bf16 at all.
+  if (a.dtype() == DType::bf16 ? !onednn::has_bf16() : c.dtype() == DType::bf16) {
     const Tensor wide = c.dtype() == DType::f32 ? c : to_dtype(c, DType::f32);
     GemmOptions same = options;
     same.residual = to_dtype(options.residual, DType::f32);
