@@ -77,9 +77,11 @@ class Noise {
 // What is seen where no bird is: x and y run over 0..1 down the picture.
 Color background(int kind, float x, float y, float shift, const Noise& noise) {
   const float broad = noise(5 * x + shift, 5 * y), fine = noise(13 * x, 13 * y + shift);
-  if (kind == 0) {  // foliage
-    const Color shade = mix({0.13f, 0.23f, 0.10f}, {0.42f, 0.55f, 0.24f}, broad);
-    return mix(shade, {0.72f, 0.78f, 0.45f}, 0.45f * smooth(3 * fine - 1.6f));
+  if (kind == 0) {  // foliage; turned, so that the grids of the noise do not show
+    const float leaf = noise(11 * x + 7 * y + shift, 11 * y - 7 * x + 64);
+    const Color shade = mix({0.13f, 0.23f, 0.10f}, {0.42f, 0.55f, 0.24f},
+                            0.6f * broad + 0.4f * noise(17 * x - 9 * y + 64, 9 * x + 17 * y));
+    return mix(shade, {0.72f, 0.78f, 0.45f}, 0.4f * smooth(2.2f * leaf - 1.1f));
   }
   if (kind == 1) {  // sky
     const Color sky = mix({0.45f, 0.63f, 0.85f}, {0.80f, 0.87f, 0.92f}, y);

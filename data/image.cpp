@@ -13,16 +13,17 @@ namespace {
 
 // What a file that we cannot read is, for the message; "" if nothing known.
 std::string_view other_format(std::string_view head) {
-  const auto starts = [&](std::string_view magic) { return head.substr(0, magic.size()) == magic; };
-  if (starts("GIF8")) return "a GIF image";
-  if (starts("RIFF") && head.substr(8, 4) == "WEBP") return "a WebP image";
-  if (starts(std::string_view("II*\0", 4)) || starts(std::string_view("MM\0*", 4)))
+  if (head.starts_with("GIF8")) return "a GIF image";
+  if (head.starts_with("RIFF") && head.substr(8, 4) == "WEBP") return "a WebP image";
+  if (head.starts_with(std::string_view("II*\0", 4)) ||
+      head.starts_with(std::string_view("MM\0*", 4)))
     return "a TIFF image";
   if (head.substr(4, 8) == "ftypavif" || head.substr(4, 8) == "ftypheic")
     return "an AVIF or HEIC image";
-  if (starts("<!DOCTYPE") || starts("<!doctype") || starts("<html") || starts("<HTML"))
+  if (head.starts_with("<!DOCTYPE") || head.starts_with("<!doctype") || head.starts_with("<html") ||
+      head.starts_with("<HTML"))
     return "an HTML page (a failed download?)";
-  if (starts("<svg") || starts("<?xml")) return "an XML or SVG file";
+  if (head.starts_with("<svg") || head.starts_with("<?xml")) return "an XML or SVG file";
   return "";
 }
 
@@ -37,11 +38,11 @@ void check_image_size(int64_t width, int64_t height, const std::string& name) {
 
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
   require(!bytes.empty(), ErrorKind::kData, "read image: ", name, ": the file is empty (0 bytes)");
-  const std::string_view head(reinterpret_cast<const char*>(bytes.data()),
-                              std::min<size_t>(bytes.size(), 16));
-  if (head.substr(0, 3) == "\xff\xd8\xff") return decode_jpeg(bytes, name);
-  if (head.substr(0, 8) == "\x89PNG\r\n\x1a\n") return decode_png(bytes, name);
-  if (head.substr(0, 2) == "BM") return decode_bmp(bytes, name);
+  std::string head(16, '\0');
+  std::copy_n(bytes.begin(), std::min(bytes.size(), head.size()), head.begin());
+  if (head.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name);
+  if (head.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes, name);
+  if (head.starts_with("BM")) return decode_bmp(bytes, name);
   const std::string_view other = other_format(head);
   fail(ErrorKind::kData, "read image: ", name, ": ",
        other.empty() ? "no known image format" : other,

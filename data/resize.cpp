@@ -133,8 +133,6 @@ Image resize(const Image& image, int width, int height, Interpolation interpolat
   if (!columns && !rows) return image;
   if (!rows) return resize_columns(image, width, filter);
   if (!columns) return resize_rows(image, height, filter);
-  if (image.height / 100.0 > image.width && height < image.height)
-    return resize_columns(resize_rows(image, height, filter), width, filter);
   return resize_rows(resize_columns(image, width, filter), height, filter);
 }
 

@@ -34,6 +34,7 @@ constexpr Color kGreen = {0.36f, 0.50f, 0.20f}, kWhite = {0.93f, 0.92f, 0.89f};
 constexpr Color kBlack = {0.11f, 0.11f, 0.12f}, kGray = {0.50f, 0.52f, 0.55f};
 constexpr Color kBrown = {0.45f, 0.32f, 0.21f}, kBuff = {0.80f, 0.70f, 0.54f};
 constexpr Color kViolet = {0.42f, 0.22f, 0.52f}, kHorn = {0.30f, 0.28f, 0.27f};
+constexpr Color kSlate = {0.20f, 0.27f, 0.36f};
 
 Plumage plain(Color back, Color belly, Color wing, Color beak) {
   Plumage bird;
@@ -51,7 +52,7 @@ std::vector<Genus> all_genera() {
                                {"Jay", plain(kBlue, kWhite, kBlue, kBlack)},
                                {"Wren", plain(kBrown, kWhite, kBrown, kHorn)},
                                {"Thrush", plain(kHorn, kWhite, kBrown, kYellow)},
-                               {"Starling", plain(kBlack, kGray, kBlack, kYellow)},
+                               {"Starling", plain(kSlate, kGray, kSlate, kYellow)},
                                {"Bee_eater", plain(kGreen, kYellow, kOrange, kBlack)}};
   // beak length, depth, curve; tail length, lift; body depth; legs; crest
   constexpr float kShapes[8][8] = {{1.05f, 0.11f, 0.05f, 0.45f, 0.00f, 0.58f, 0.75f, 0.0f},

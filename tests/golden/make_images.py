@@ -1,0 +1,133 @@
+"""Writes tests/golden/images: small image files and digests of what Pillow and torchvision make of
+them. Run from the repository's root with Pillow, numpy, torch and torchvision installed:
+
+    python tests/golden/make_images.py
+
+decoded.txt     file width height crc32               of Image.open(file).convert("RGB")
+resized.txt     width height to_width to_height filter crc32   of pattern(width, height).resize(...)
+transforms.txt  width height size filter constants top left flip crc32   of the float32 CHW tensor;
+                top = -1 for CenterCrop
+"""
+import os
+import struct
+import zlib
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as F
+
+OUT = "tests/golden/images"
+
+
+def pattern(width, height):
+    """The same image as pattern() in tests/data_fixtures.h: ramps with hard edges."""
+    y, x, c = np.ogrid[:height, :width, :3]
+    value = x * 37 + y * 91 + c * 53 + (x * y) % 97 * 3 + ((x // 5 + y // 7) % 2) * 128
+    return Image.fromarray((value & 255).astype(np.uint8), "RGB")
+
+
+def soft(width, height):
+    """What JPEG is for: a smooth picture."""
+    y, x = np.mgrid[:height, :width]
+    planes = [128 + 100 * np.sin(x / 5 + c) * np.cos(y / 7 - c) for c in range(3)]
+    return Image.fromarray(np.stack(planes, -1).astype(np.uint8), "RGB")
+
+
+def crc(data):
+    return zlib.crc32(data)
+
+
+def write_png(name, width, height, depth, color, rows_of_passes):
+    """A PNG from filtered rows, for kinds that Pillow does not write."""
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    interlaced = len(rows_of_passes) > 1
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, int(interlaced))
+    raw = b"".join(b"\0" + row for rows in rows_of_passes for row in rows)
+    with open(f"{OUT}/{name}", "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw))
+                + chunk(b"IEND", b""))
+
+
+def write_files():
+    picture = soft(45, 31)
+    for name, subsampling in (("444", 0), ("422", 1), ("420", 2)):
+        picture.save(f"{OUT}/rgb_{name}.jpg", quality=85, subsampling=subsampling)
+    picture.save(f"{OUT}/progressive.jpg", quality=80, progressive=True)
+    picture.convert("L").save(f"{OUT}/gray.jpg", quality=85)
+    picture.convert("CMYK").save(f"{OUT}/cmyk.jpg", quality=90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn by 90 degrees
+    picture.save(f"{OUT}/exif_icc.jpg", quality=85, exif=exif, icc_profile=b"not a profile" * 9)
+    alpha = np.asarray(pattern(23, 17))[..., :1]
+    rgba = Image.fromarray(np.concatenate([np.asarray(picture.crop((0, 0, 23, 17))), alpha], -1))
+    rgba.save(f"{OUT}/rgba.png")
+    with open(f"{OUT}/rgba.png", "rb") as f, open(f"{OUT}/png_inside.jpg", "wb") as g:
+        g.write(f.read())
+    picture.quantize(13).save(f"{OUT}/palette.png", transparency=3)
+    picture.convert("L").convert("1").save(f"{OUT}/one_bit.png")
+    Image.fromarray(np.asarray(pattern(23, 17))[..., :2].copy(), "LA").save(f"{OUT}/gray_alpha.png")
+    wide = (np.arange(19 * 11).reshape(11, 19) * 311 % 65536).astype(">u2")
+    wide[0, :8] = [0, 1, 100, 254, 255, 256, 257, 65535]
+    write_png("gray16.png", 19, 11, 16, 0, [[row.tobytes() for row in wide]])
+    deep = np.stack([wide, wide[::-1], wide[:, ::-1]], -1).astype(">u2")
+    write_png("rgb16.png", 19, 11, 16, 2, [[row.tobytes() for row in deep]])
+    pixels = np.asarray(pattern(13, 10))
+    passes = [pixels[y::dy, x::dx] for x, y, dx, dy in
+              ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
+               (0, 1, 1, 2))]
+    write_png("interlaced.png", 13, 10, 8, 2, [[row.tobytes() for row in p] for p in passes])
+    pattern(23, 17).save(f"{OUT}/rgb.bmp")
+    picture.crop((0, 0, 21, 9)).quantize(16).save(f"{OUT}/palette.bmp")
+
+
+def write_digests():
+    with open(f"{OUT}/decoded.txt", "w") as f:
+        for name in sorted(os.listdir(OUT)):
+            if not name.endswith(".txt"):
+                image = Image.open(f"{OUT}/{name}").convert("RGB")
+                f.write(f"{name} {image.width} {image.height} {crc(image.tobytes())}\n")
+    filters = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
+    sizes = [(1, 1, 5, 7), (7, 5, 7, 5), (7, 5, 1, 1), (64, 48, 32, 24), (33, 21, 32, 22),
+             (50, 37, 85, 63), (37, 50, 37, 20), (61, 43, 20, 43), (100, 75, 256, 192),
+             (300, 200, 64, 43), (500, 333, 384, 256), (17, 421, 3, 100), (3, 2, 64, 64),
+             (2, 301, 5, 150), (129, 127, 128, 128), (255, 40, 11, 77)]
+    with open(f"{OUT}/resized.txt", "w") as f:
+        for name, resample in filters.items():
+            for w, h, to_w, to_h in sizes:
+                # One axis at a time, columns first: what one call does up to Pillow 12, while 13
+                # begins with the rows of some tall images.
+                columns = pattern(w, h).resize((to_w, h), resample)
+                data = columns.resize((to_w, to_h), resample).tobytes()
+                f.write(f"{w} {h} {to_w} {to_h} {name} {crc(data)}\n")
+    constants = {"imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+                 "half": ((0.5,) * 3, (0.5,) * 3)}
+    modes = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+    cases = [(300, 200, 224, "bilinear", "imagenet", -1, -1, 0),
+             (200, 301, 224, "bicubic", "half", -1, -1, 0),
+             (75, 50, 56, "bilinear", "imagenet", 3, 17, 1),
+             (50, 75, 56, "bicubic", "imagenet", 21, 8, 0),
+             (31, 31, 28, "bilinear", "half", -1, -1, 0),
+             (59, 61, 32, "bilinear", "imagenet", -1, -1, 0),
+             (40, 97, 384, "bilinear", "imagenet", -1, -1, 0)]
+    cases += [(37, 37 + k, 32, "bilinear", "half", -1, -1, 0) for k in range(1, 9)]
+    with open(f"{OUT}/transforms.txt", "w") as f:
+        for w, h, size, filter_name, norm, top, left, flip in cases:
+            side = {224: 256, 384: 438}.get(size, size * 256 // 224)
+            image = F.resize(pattern(w, h), side, modes[filter_name])
+            image = F.center_crop(image, [size, size]) if top < 0 else F.crop(image, top, left, size, size)
+            if flip:
+                image = F.hflip(image)
+            tensor = F.normalize(F.to_tensor(image), *constants[norm])
+            assert tensor.dtype == torch.float32
+            f.write(f"{w} {h} {size} {filter_name} {norm} {top} {left} {flip} "
+                    f"{crc(tensor.contiguous().numpy().tobytes())}\n")
+
+
+if __name__ == "__main__":
+    os.makedirs(OUT, exist_ok=True)
+    write_files()
+    write_digests()

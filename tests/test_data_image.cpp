@@ -1,0 +1,176 @@
+#include <sstream>
+
+#include "data/augment.h"
+#include "data/resize.h"
+#include "tests/data_fixtures.h"
+
+namespace lspt {
+namespace {
+
+Interpolation filter_of(const std::string& name) {
+  return name == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+}
+
+TEST_CASE("every kind of image file decodes to Pillow's RGB pixels") {
+  std::istringstream list(read_file(kImages + "decoded.txt"));
+  std::string name;
+  int width = 0, height = 0, files = 0;
+  for (unsigned long digest; list >> name >> width >> height >> digest; ++files) {
+    CAPTURE(name);
+    const Image image = load_image(kImages + name);
+    CHECK(image.width == width);
+    CHECK(image.height == height);
+    CHECK(crc(image.pixels.data(), image.pixels.size()) == digest);
+  }
+  CHECK(files == 17);
+}
+
+TEST_CASE("EXIF orientation and a colour profile change nothing") {
+  CHECK(load_image(kImages + "exif_icc.jpg").pixels == load_image(kImages + "rgb_420.jpg").pixels);
+}
+
+TEST_CASE("a PNG named .jpg is read by its content") {
+  CHECK(load_image(kImages + "png_inside.jpg").pixels == load_image(kImages + "rgba.png").pixels);
+}
+
+TEST_CASE("an image cut anywhere is an error that names the file") {
+  for (const std::string name : {"rgb_420.jpg", "progressive.jpg", "cmyk.jpg", "gray.jpg",
+                                 "rgba.png", "interlaced.png", "palette.png", "rgb.bmp"}) {
+    const std::string bytes = read_file(kImages + name);
+    for (size_t keep = 0; keep < bytes.size(); keep += keep < 64 ? 1 : 37) {
+      CAPTURE(keep);
+      const std::string error = error_of([&] { decode(bytes.substr(0, keep), name); });
+      CHECK(error.substr(0, 3) == "3: ");
+      CHECK(contains(error, name));
+    }
+    CHECK(error_of([&] { decode(bytes.substr(0, bytes.size() - 1), name); }) != "");
+  }
+}
+
+TEST_CASE("a JPEG with damaged pixels is an error, not a gray picture") {
+  std::string bytes = read_file(kImages + "rgb_444.jpg");
+  const size_t middle = bytes.size() - 300;
+  for (size_t i = 0; i < 40; ++i) bytes[middle + i] = '\xff';
+  CHECK(contains(error_of([&] { decode(bytes, "bird.jpg"); }), "bird.jpg: truncated or corrupt"));
+}
+
+TEST_CASE("a changed byte in a PNG is found by its checksums") {
+  const std::string bytes = read_file(kImages + "palette.png");
+  for (size_t at = 8; at < bytes.size(); at += 5) {
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    CHECK(error_of([&] { decode(damaged); }).substr(0, 3) == "3: ");
+  }
+}
+
+TEST_CASE("random damage never gives anything but an image or a data error") {
+  const Random random(11, 0, 0, Purpose::test);
+  uint64_t draw = 0;
+  for (const std::string name : {"rgb_420.jpg", "progressive.jpg", "rgba.png", "palette.bmp"}) {
+    const std::string bytes = read_file(kImages + name);
+    for (int round = 0; round < 150; ++round) {
+      std::string damaged = bytes;
+      for (int k = 0; k < 4; ++k, draw += 2)
+        damaged[random.below(draw, static_cast<uint32_t>(bytes.size()))] =
+            static_cast<char>(random.bits(draw + 1));
+      const std::string error = error_of([&] { decode(damaged); });
+      CHECK((error.empty() || error.substr(0, 3) == "3: "));
+    }
+  }
+}
+
+TEST_CASE("what is no JPEG, PNG or BMP is refused by its own name") {
+  const auto error = [](const std::string& bytes) {
+    return error_of([&] { decode(bytes, "x.jpg"); });
+  };
+  CHECK(contains(error(""), "x.jpg: the file is empty (0 bytes)"));
+  CHECK(contains(error("GIF89a......"), "a GIF image; JPEG, PNG or BMP expected"));
+  CHECK(contains(error(std::string("RIFF\x10\0\0\0WEBPVP8 ", 16)), "a WebP image"));
+  CHECK(contains(error(std::string("II*\0\x08\0\0\0", 8)), "a TIFF image"));
+  CHECK(contains(error("<!DOCTYPE html><html>"), "an HTML page"));
+  CHECK(contains(error("hello"), "no known image format (5 bytes)"));
+  CHECK(contains(error_of([] { load_image("/no/such/file.jpg"); }), "No such file"));
+  CHECK(contains(error_of([] { load_image("/"); }), "3: read image: /"));
+}
+
+TEST_CASE("a header that promises a huge image is refused before memory is taken") {
+  std::string bytes = read_file(kImages + "rgb_444.jpg");
+  const size_t frame = bytes.find("\xff\xc0");
+  REQUIRE(frame != std::string::npos);
+  bytes.replace(frame + 5, 4, "\x75\x30\x75\x30");  // 30,000 x 30,000
+  CHECK(contains(error_of([&] { decode(bytes); }), "at most 100 megapixels expected"));
+  bytes.replace(frame + 5, 4, std::string("\x20\0\x20\0", 4));  // 8,192 x 8,192 in a small file
+  CHECK(contains(error_of([&] { decode(bytes); }), "cannot hold 8192 x 8192 pixels"));
+}
+
+TEST_CASE("resize equals Pillow in every pixel, up and down, bilinear and bicubic") {
+  std::istringstream list(read_file(kImages + "resized.txt"));
+  int width = 0, height = 0, to_width = 0, to_height = 0, cases = 0;
+  std::string filter;
+  for (unsigned long digest; list >> width >> height >> to_width >> to_height >> filter >> digest;
+       ++cases) {
+    const std::string name = std::to_string(width) + "x" + std::to_string(height) + " -> " +
+                             std::to_string(to_width) + "x" + std::to_string(to_height) + filter;
+    CAPTURE(name);
+    const Image out = resize(pattern(width, height), to_width, to_height, filter_of(filter));
+    REQUIRE(out.pixels.size() == size_t{3} * to_width * to_height);
+    CHECK(crc(out.pixels.data(), out.pixels.size()) == digest);
+  }
+  CHECK(cases == 32);
+}
+
+TEST_CASE("the short side decides, the long side is cut to a whole pixel") {
+  const auto size = [](int w, int h, int side) {
+    const Image image = resize_short_side(Image(w, h), side, Interpolation::bilinear, "x");
+    return std::pair(image.width, image.height);
+  };
+  CHECK(size(500, 333, 256) == std::pair(384, 256));
+  CHECK(size(100, 299, 256) == std::pair(256, 765));
+  CHECK(size(256, 300, 256) == std::pair(256, 300));
+  CHECK(contains(error_of([&] { size(1, 100'000, 256); }), "3: read image: x resized"));
+  CHECK(resize_side(224) == 256);
+  CHECK(resize_side(384) == 438);
+  CHECK(resize_side(448) == 512);
+}
+
+TEST_CASE("resize, crop, flip and normalise equal torchvision to the bit") {
+  std::istringstream list(read_file(kImages + "transforms.txt"));
+  int width = 0, height = 0, size = 0, cases = 0;
+  std::string filter, constants;
+  Crop crop;
+  for (unsigned long digest; list >> width >> height >> size >> filter >> constants >> crop.top >>
+                             crop.left >> crop.flip >> digest;
+       ++cases) {
+    const std::string name = std::to_string(width) + "x" + std::to_string(height) + " -> " +
+                             std::to_string(size) + filter + constants;
+    CAPTURE(name);
+    const Image image =
+        resize_short_side(pattern(width, height), resize_side(size), filter_of(filter), "x");
+    if (crop.top < 0) crop = center_crop(image, size);
+    std::vector<float> out(size_t{3} * size * size);
+    Normalizer(constants == "half" ? kHalf : kImageNet).write(image, crop, size, out.data());
+    CHECK(crc(out.data(), out.size() * sizeof(float)) == digest);
+  }
+  CHECK(cases == 15);
+}
+
+TEST_CASE("random crops reach every position and flip half of the time") {
+  const Image image(12, 10);
+  int flips = 0;
+  std::vector<int> tops(4), lefts(6);
+  for (uint64_t sample = 0; sample < 600; ++sample) {
+    const Crop crop = random_crop(image, 7, Random(5, 2, sample, Purpose::augment));
+    REQUIRE((crop.top >= 0 && crop.top <= 3 && crop.left >= 0 && crop.left <= 5));
+    ++tops[static_cast<size_t>(crop.top)];
+    ++lefts[static_cast<size_t>(crop.left)];
+    flips += crop.flip;
+  }
+  for (const int count : tops) CHECK(count > 100);
+  for (const int count : lefts) CHECK(count > 60);
+  CHECK(flips > 240);
+  CHECK(flips < 360);
+  CHECK_THROWS_AS(random_crop(image, 11, Random(5, 2, 0, Purpose::augment)), Error);
+}
+
+}  // namespace
+}  // namespace lspt
