@@ -7,7 +7,7 @@
 #include <cmath>
 #include <string>
 
-#include "models/parameter.h"
+#include "models/model.h"
 #include "models/weights/weight_file.h"
 
 namespace lspt::golden {
@@ -25,6 +25,31 @@ inline const Tensor& at(const NamedTensors& tensors, const std::string& name) {
   const auto it = tensors.find(name);
   require(it != tensors.end(), ErrorKind::kData, "golden fixture: no tensor ", name);
   return it->second;
+}
+
+/// The fixtures' model with a method of five prompts.
+inline ModelConfig config(const std::string& method, int depth = 3, Pool pool = Pool::token) {
+  ModelConfig config;
+  config.vit = {.name = "golden",
+                .img_size = 32,
+                .patch_size = 8,
+                .embed_dim = 32,
+                .depth = depth,
+                .num_heads = 4};
+  config.prompt = method_config(method, 5);
+  config.num_classes = 5;
+  config.pool = pool;
+  return config;
+}
+
+/// What its parameters start from: the case's own values before those that all cases share.
+inline NamedTensors initial(const NamedTensors& backbone, const NamedTensors& methods,
+                            const std::string& case_name = "") {
+  NamedTensors values = backbone;
+  for (const std::string& prefix : {std::string("init."), case_name + ".init."})
+    for (const auto& [key, tensor] : methods)
+      if (key.starts_with(prefix)) values[key.substr(prefix.size())] = tensor;
+  return values;
 }
 
 /// Largest |x - y|; an empty x is all zero, as the gradient that nothing arrived for.

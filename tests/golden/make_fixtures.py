@@ -4,8 +4,8 @@ Needs torch, timm, safetensors, numpy (PyPI). Everything is computed in double p
 that are exact in f32, and stored as f32; the same versions write the same bytes.
 
   ops.safetensors       op.input, op.out, op.dout (a random upstream gradient), op.grad.input
-  backbone.safetensors  a ViT of 3 blocks (models of depth 2 use the first two), images, labels, and
-                        timm's own logits
+  backbone.safetensors  a ViT of 3 blocks (models of depth 2 use the first two), images, and timm's own
+                        logits; labels are 3, 0, 2
   methods.safetensors   init.name: parameters that all cases start from;
                         case.init.name: those of a case that have a shape or value of their own;
                         case.logits, case.loss, case.grad.name, and case.sgd / case.adamw: the losses
@@ -245,7 +245,6 @@ def make_methods(deep, weights, images, head):
                                                labels, optimizer)
             print(f"{case:26} {optimizer:6}", *(f"{x:.4f}" for x in out[f"{case}.{optimizer}"]))
     out |= {f"init.{k}": v for k, v in init.items()}
-    out["labels"] = labels.double()
     save("methods", out)
 
 
