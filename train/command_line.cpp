@@ -1,0 +1,120 @@
+// From argv to Options: CLI11 splits and prints help, the table checks the values.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "engine/error.h"
+#include "train/options.h"
+
+namespace lspt {
+namespace {
+
+/// Every spelling of the command's flags: "--batch-size", "-b".
+std::vector<std::string> spellings(unsigned command) {
+  std::vector<std::string> all = {"--help", "-h"};
+  for (const Flag& flag : flags()) {
+    if (!(flag.commands & command)) continue;
+    all.push_back("--" + flag.name);
+    std::istringstream aliases(flag.aliases);
+    for (std::string alias; std::getline(aliases, alias, ',');)
+      if (!alias.empty()) all.push_back(alias);
+  }
+  return all;
+}
+
+std::string suggestion(const std::string& word, const std::vector<std::string>& words) {
+  const std::string near = nearest(word, words);
+  return near.empty() ? "" : "; did you mean " + near + "?";
+}
+
+bool looks_like_flag(const std::string& word) {
+  return word.size() > 1 && word[0] == '-' && !std::isdigit(static_cast<unsigned char>(word[1])) &&
+         word[1] != '.';
+}
+
+/// CLI11 would list unknown words without saying what was meant, so they are looked for first.
+const Command* checked_command(int argc, const char* const* argv) {
+  if (argc < 2) return nullptr;
+  const std::string first = argv[1];
+  if (first == "--help" || first == "-h" || first == "--version") return nullptr;
+  std::vector<std::string> names;
+  for (const Command& command : commands()) names.push_back(command.name);
+  const auto it = std::find(names.begin(), names.end(), first);
+  require(it != names.end(), ErrorKind::kUsage, "command line: no command '", first, "'",
+          suggestion(first, names), " Commands are train eval predict info convert bench synth");
+  const Command& command = commands()[static_cast<size_t>(it - names.begin())];
+  const auto known = spellings(command.bit);
+  for (int i = 2; i < argc; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    if (!looks_like_flag(word)) continue;
+    // -b8 is -b 8.
+    const bool known_short =
+        word[1] != '-' && std::find(known.begin(), known.end(), word.substr(0, 2)) != known.end();
+    require(known_short || std::find(known.begin(), known.end(), word) != known.end(),
+            ErrorKind::kUsage, "lspt ", command.name, ": no flag ", word, suggestion(word, known),
+            " See lspt ", command.name, " --help");
+  }
+  return &command;
+}
+
+std::string description(const Flag& flag) {
+  if (flag.value.empty()) return flag.help;
+  std::string value = flag.default_text;
+  if (value.empty()) value = flag.fallback;
+  if (value.empty()) value = text_of(Options{}, flag);
+  return flag.help + (value.empty() ? "" : " [" + value + "]");
+}
+
+CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
+  CLI::App* sub = app.add_subcommand(command.name, command.help);
+  sub->footer("Example:\n  " + command.example + "\n\n" + kExitCodes);
+  if (!command.positional.empty())
+    sub->add_option(command.positional, options.files, command.positional_help)
+        ->required()
+        ->expected(command.positional_min, command.positional_max);
+  for (const Flag& flag : flags()) {
+    if (!(flag.commands & command.bit)) continue;
+    const std::string names = "--" + flag.name + flag.aliases;
+    const auto take = [&options, &flag](const std::string& text) {
+      set_value(options, flag, text);
+      options.given.insert(flag.name);
+    };
+    CLI::Option* option =
+        flag.value.empty() ? sub->add_flag_callback(
+                                 names, [take] { take("1"); }, description(flag))
+                           : sub->add_option_function<std::string>(names, take, description(flag))
+                                 ->type_name(flag.value);
+    option->group(flag.group);
+  }
+  return sub;
+}
+
+}  // namespace
+
+Invocation parse_command_line(int argc, const char* const* argv) {
+  Invocation out;
+  out.command = checked_command(argc, argv);
+  for (const Flag& flag : flags())
+    if (out.command && (flag.commands & out.command->bit) && !flag.fallback.empty())
+      set_value(out.options, flag, flag.fallback);
+
+  CLI::App app("Visual prompt tuning of Vision Transformers, without a framework.", "lspt");
+  app.footer(std::string("lspt COMMAND --help lists a command's flags.\n\n") + kExitCodes);
+  app.get_formatter()->column_width(38);
+  app.set_version_flag("--version", std::string("lspt ") + kVersion + " (CPU; " __VERSION__ ")");
+  app.require_subcommand(1);
+  for (const Command& command : commands()) add_command(app, command, out.options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    std::ostringstream text;
+    app.exit(help, text, text);
+    out.command = nullptr;
+    out.text = text.str();
+  } catch (const CLI::ParseError& error) {
+    if (argc < 2) fail(ErrorKind::kUsage, "command line: no command given\n", app.help());
+    fail(ErrorKind::kUsage, "command line: ", error.what());
+  }
+  return out;
+}
+
+}  // namespace lspt

@@ -1,0 +1,149 @@
+#include "train/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <type_traits>
+
+#include "engine/error.h"
+
+namespace lspt {
+namespace {
+
+std::vector<std::string> choices_of(const Flag& flag) {
+  std::vector<std::string> choices;
+  if (flag.value.find('|') == std::string::npos) return choices;
+  std::istringstream text(flag.value);
+  for (std::string choice; std::getline(text, choice, '|');) choices.push_back(choice);
+  return choices;
+}
+
+template <typename T>
+void set_number(T& to, const Flag& flag, const std::string& text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  bool good = error == std::errc() && end == text.data() + text.size() && !text.empty();
+  if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
+  good = good && static_cast<double>(value) >= flag.low && static_cast<double>(value) <= flag.high;
+  std::ostringstream bounds;
+  bounds.precision(16);
+  bounds << flag.low << " to " << flag.high;
+  require(good, ErrorKind::kUsage, "--", flag.name, ": '", text, "' found, a ",
+          std::is_integral_v<T> ? "whole number" : "number", " from ", bounds.str(), " expected");
+  to = value;
+}
+
+template <typename T>
+std::string shortest(T value) {
+  char buffer[40];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+}
+
+}  // namespace
+
+const Flag* find_flag(const std::string& name, unsigned command) {
+  for (const Flag& flag : flags())
+    if (flag.name == name && (flag.commands & command)) return &flag;
+  return nullptr;
+}
+
+void set_value(Options& options, const Flag& flag, const std::string& text) {
+  const auto choices = choices_of(flag);
+  const bool known = std::find(choices.begin(), choices.end(), text) != choices.end();
+  if (!choices.empty() && !known) {
+    const std::string near = nearest(text, choices);
+    fail(ErrorKind::kUsage, "--", flag.name, ": '", text, "' found, one of ", flag.value,
+         " expected", near.empty() ? "" : "; did you mean " + near + "?");
+  }
+  std::visit(
+      [&](auto member) {
+        auto& to = options.*member;
+        using T = std::remove_reference_t<decltype(to)>;
+        if constexpr (std::is_same_v<T, std::string>) {
+          require(!text.empty(), ErrorKind::kUsage, "--", flag.name, ": empty, ", flag.value,
+                  " expected");
+          to = text;
+        } else if constexpr (std::is_same_v<T, bool>) {
+          to = text == "1";
+        } else {
+          set_number(to, flag, text);
+        }
+      },
+      flag.field);
+}
+
+std::string text_of(const Options& options, const Flag& flag) {
+  return std::visit(
+      [&](auto member) -> std::string {
+        const auto& value = options.*member;
+        using T = std::remove_cvref_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, std::string>)
+          return value;
+        else if constexpr (std::is_same_v<T, bool>)
+          return value ? "1" : "0";
+        else
+          return shortest(value);
+      },
+      flag.field);
+}
+
+// Optimal string alignment: insert, delete, replace, or swap two neighbours, each one edit.
+std::string nearest(const std::string& word, const std::vector<std::string>& words) {
+  std::string best;
+  size_t best_distance = 3;
+  for (const std::string& other : words) {
+    std::vector<std::vector<size_t>> d(word.size() + 1, std::vector<size_t>(other.size() + 1));
+    for (size_t i = 0; i <= word.size(); ++i) {
+      for (size_t j = 0; j <= other.size(); ++j) {
+        if (i == 0 || j == 0) {
+          d[i][j] = i + j;
+          continue;
+        }
+        const size_t differ = word[i - 1] != other[j - 1];
+        d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + differ});
+        if (i > 1 && j > 1 && word[i - 1] == other[j - 2] && word[i - 2] == other[j - 1])
+          d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      }
+    }
+    if (d[word.size()][other.size()] < best_distance) {
+      best_distance = d[word.size()][other.size()];
+      best = other;
+    }
+  }
+  return best;
+}
+
+std::string to_json(const Options& options, bool only_results) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::object();
+  for (const Flag& flag : flags()) {
+    if (!(flag.commands & kTrain) || (only_results && !flag.result)) continue;
+    std::visit([&](auto member) { out[flag.name] = options.*member; }, flag.field);
+  }
+  using nlohmann::ordered_json;
+  return out.dump(only_results ? -1 : 2, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+Options options_from_json(const std::string& text, const std::string& source) {
+  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
+  require(json.is_object(), ErrorKind::kWeights, source, ": its settings are not a JSON object");
+  Options options;
+  for (const auto& [name, value] : json.items()) {
+    const Flag* flag = find_flag(name, kTrain);
+    require(flag && value.is_primitive(), ErrorKind::kWeights, source, ": setting \"", name,
+            "\" is not known to this version");
+    const std::string word = value.is_string()    ? value.get<std::string>()
+                             : value.is_boolean() ? (value.get<bool>() ? "1" : "0")
+                                                  : value.dump();
+    // An empty string is a path that was not given.
+    if (value.is_string() && word.empty()) continue;
+    try {
+      set_value(options, *flag, word);
+    } catch (const Error& error) {
+      fail(ErrorKind::kWeights, source, ": setting ", error.what());
+    }
+  }
+  return options;
+}
+
+}  // namespace lspt

@@ -1,0 +1,123 @@
+/// What the user can say: one table of flags that drives parsing, --help, config.json and the
+/// message for an unknown flag.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace lspt {
+
+inline constexpr const char* kVersion = "0.1.0";
+
+/// Fields are the flags' values; initial values are the defaults. "" and 0 where a default depends
+/// on the method or on the weights: resolve() in recipes.h fills those.
+struct Options {
+  // data
+  std::string data, dataset = "auto", train_list, test_list, split = "test";
+  std::string normalization = "auto", interpolation = "bilinear";
+  int64_t img_size = 0;
+  // model
+  std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";
+  int64_t prompts = 0;
+  double prompt_dropout = 0;
+  std::string new_prompts, carry, gspc, attn_temp;
+  bool lstm_share = true, mean_detach = false;
+  int64_t lstm_hidden = 0;
+  std::string lstm_out = "replace", mean_src = "out", mean_norm = "none", mean_scope = "patches";
+  std::string coding_order = "gspc-then-lpc";
+  double forget_bias = 0, lstm_lr_mult = 1, gate_init = 5;
+  // optimization
+  std::string opt, sched = "step";
+  int64_t epochs = 0, warmup_epochs = 0, batch_size = 0, validation_batch_size = 0;
+  double lr = 0, min_lr = 0, momentum = 0.9, weight_decay = 0, label_smoothing = 0;
+  int64_t seed = 42;
+  // machine
+  std::string dtype = "f32", device = "auto";
+  int64_t threads = 0, workers = 2;
+  // output
+  std::string output, resume, checkpoint;
+  bool overwrite = false, json = false;
+  int64_t log_interval = 10, topk = 5;
+  // bench and synth
+  int64_t classes = 0, iterations = 10, warmup = 3;
+  int64_t train_per_class = 30, test_per_class = 12, size = 112;
+
+  std::vector<std::string> files;    ///< positional arguments
+  std::set<std::string> given = {};  ///< names of the flags that the command line has
+  bool has(const std::string& flag) const { return given.contains(flag); }
+};
+
+enum CommandBit : unsigned {
+  kTrain = 1,
+  kEval = 2,
+  kPredict = 4,
+  kInfo = 8,
+  kConvert = 16,
+  kBench = 32,
+  kSynth = 64
+};
+
+struct Command {
+  std::string name;
+  CommandBit bit;
+  std::string help;
+  std::string example;
+  std::string positional = {};  ///< name of the positional arguments in --help, "" for none
+  std::string positional_help = {};
+  int positional_min = 0, positional_max = 0;
+};
+const std::vector<Command>& commands();
+
+struct Flag {
+  using Field =
+      std::variant<std::string Options::*, int64_t Options::*, double Options::*, bool Options::*>;
+  std::string name;     ///< long name without dashes
+  std::string aliases;  ///< ",-b,--other" or ""
+  unsigned commands;
+  std::string group;
+  Field field;
+  std::string value;  ///< "FILE", "N", choices "a|b" (checked); "" for a switch
+  std::string help;
+  double low = 0, high = 0;       ///< range of a number, inclusive
+  std::string fallback = {};      ///< the default where it is not the field's initial value
+  std::string default_text = {};  ///< what --help says of a default that depends on other things
+  bool result = true;  ///< whether what a run computes may depend on it: kept in checkpoints
+};
+const std::vector<Flag>& flags();
+/// The flag of that name for the command; nullptr if there is none.
+const Flag* find_flag(const std::string& name, unsigned command);
+
+/// Checks and sets one value. Throws Error(kUsage) that names the flag, what was found and what is
+/// expected; numbers must be finite, in range, and in the C locale's form.
+void set_value(Options& options, const Flag& flag, const std::string& text);
+/// The value as text that set_value takes back exactly.
+std::string text_of(const Options& options, const Flag& flag);
+
+/// Of `words` the one nearest to `word` by Damerau-Levenshtein distance, or "" if all are more than
+/// two edits away.
+std::string nearest(const std::string& word, const std::vector<std::string>& words);
+
+/// All of `train`'s flags as JSON, for config.json; `only_results` leaves out those that the result
+/// cannot depend on.
+std::string to_json(const Options& options, bool only_results);
+/// The inverse. Throws Error(kWeights) naming `source` for anything but what to_json writes.
+Options options_from_json(const std::string& text, const std::string& source);
+
+struct Invocation {
+  const Command* command = nullptr;  ///< nullptr: print `text` (help or version) and stop
+  Options options;
+  std::string text;
+};
+/// Throws Error(kUsage).
+Invocation parse_command_line(int argc, const char* const* argv);
+
+inline constexpr const char* kExitCodes =
+    "Exit codes:\n"
+    "  0 done   1 internal error (a bug)      2 wrong flag or value   3 data missing or bad\n"
+    "  4 weights or checkpoint bad            5 training diverged     6 out of memory\n"
+    "  7 cannot write    130 stopped by Ctrl-C, 143 by SIGTERM (a resumable checkpoint is saved)";
+
+}  // namespace lspt
