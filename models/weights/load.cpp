@@ -1,7 +1,6 @@
 #include "models/weights/load.h"
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <sstream>
 
@@ -22,22 +21,37 @@ std::string count_and_names(const std::vector<std::string>& names) {
   return names.empty() ? text : text + (names.size() > 4 ? ", ...)" : ")");
 }
 
-void require_finite(const Tensor& tensor, const std::string& path, const std::string& name) {
-  const float* values = tensor.data<float>();
-  const auto bad = [values](int64_t i) {  // an exponent of all ones: infinity or NaN
-    return (std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u;
+bool not_finite(float value) {  // an exponent of all ones: infinity or NaN
+  return (std::bit_cast<uint32_t>(value) & 0x7f800000u) == 0x7f800000u;
+}
+
+/// One parallel pass over all tensors: on a busy machine every barrier costs.
+void require_finite(const std::map<std::string, Tensor>& tensors, const std::string& path) {
+  struct Piece {
+    const std::pair<const std::string, Tensor>* tensor;
+    const float *begin, *end;
+    bool bad = false;
   };
-  std::atomic<bool> found = false;
-  parallel_for(tensor.numel(), 1 << 18, [&](int64_t begin, int64_t end) {
-    int64_t count = 0;
-    for (int64_t i = begin; i < end; ++i) count += bad(i);
-    if (count > 0) found = true;
+  constexpr int64_t kPiece = 1 << 18;
+  std::vector<Piece> pieces;
+  for (const auto& named : tensors)
+    for (int64_t at = 0; at < named.second.numel(); at += kPiece) {
+      const float* values = named.second.data<float>();
+      pieces.push_back({&named, values + at, values + std::min(named.second.numel(), at + kPiece)});
+    }
+  parallel_for(static_cast<int64_t>(pieces.size()), 1, [&](int64_t i, int64_t) {
+    Piece& piece = pieces[static_cast<size_t>(i)];
+    int count = 0;
+    for (const float* value = piece.begin; value < piece.end; ++value) count += not_finite(*value);
+    piece.bad = count > 0;
   });
-  if (!found) return;
-  int64_t first = 0;
-  while (!bad(first)) ++first;
-  fail(kKind, "load ", path, ": ", name, " holds ", values[first], " at element ", first,
-       "; the weights are damaged or come from a run that diverged");
+  for (const Piece& piece : pieces) {
+    if (!piece.bad) continue;
+    const float* first = std::find_if(piece.begin, piece.end, not_finite);
+    fail(kKind, "load ", path, ": ", piece.tensor->first, " holds ", *first, " at element ",
+         first - piece.tensor->second.data<float>(),
+         "; the weights are damaged or come from a run that diverged");
+  }
 }
 
 WantedShapes shapes_of(const NameMap& map) {
@@ -114,7 +128,6 @@ LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted
                                    [&](const auto& w) { return w.first == tensor.name; });
     if (want == wanted.end()) continue;
     Tensor values = load(file, tensor);
-    require_finite(values, path, tensor.name);
     if (!(values.shape() == want->second)) {
       const int64_t from = grid_side(values.dim(1) - prefix_tokens);
       const int64_t to = grid_side(want->second[1] - prefix_tokens);
@@ -126,6 +139,7 @@ LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted
     }
     loaded.values[tensor.name] = values;
   }
+  require_finite(loaded.values, path);
   return loaded;
 }
 

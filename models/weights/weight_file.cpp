@@ -171,10 +171,11 @@ Tensor WeightFile::load(const StoredTensor& tensor) const {
             " is damaged (its CRC is wrong); download or copy the file again");
     checked_[static_cast<size_t>(tensor.part)] = true;
   }
+  const size_t begin = tensor.data ? static_cast<size_t>(tensor.data - file_->data()) : 0;
   const bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % alignof(float) == 0;
   if (tensor.element == Element::f32 && aligned && tensor.contiguous() && tensor.nbytes() > 0) {
     // The view keeps the map alive, and lets its pages go when the last handle does.
-    const size_t begin = static_cast<size_t>(tensor.data - file_->data()), bytes = tensor.nbytes();
+    const size_t bytes = tensor.nbytes();
     const std::shared_ptr<const void> owner(
         tensor.data, [file = file_, begin, bytes](const void*) { file->forget(begin, bytes); });
     return Tensor::borrow(tensor.data, tensor.shape, DType::f32, owner);
@@ -182,6 +183,7 @@ Tensor WeightFile::load(const StoredTensor& tensor) const {
   Tensor values(tensor.shape);
   if (values.numel() > 0)
     dispatch(tensor.element, [&]<typename T>() { gather<T>(values.data<float>(), tensor); });
+  if (tensor.contiguous()) file_->forget(begin, tensor.nbytes());  // copied, not read again
   return values;
 }
 
