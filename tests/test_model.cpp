@@ -4,6 +4,7 @@
 #include "models/model.h"
 #include "ops/cross_entropy.h"
 #include "tests/golden.h"
+#include "train/optimizer.h"
 
 using namespace lspt;
 
@@ -141,6 +142,29 @@ TEST_CASE("values loaded after use replace the old ones completely") {
   }
 }
 
+TEST_CASE("evaluation after a training step sees the new values, also after one before it") {
+  const Tensor images = golden::read("backbone").at("images");
+  for (const std::string& method : method_names()) {
+    CAPTURE(method);
+    const ModelConfig config = golden::config(method);
+    Model model(config);
+    const Tensor before = model.forward(images).value;
+    Optimizer optimizer({}, model.trainable());
+    {
+      Tape tape;
+      tape.backward(cross_entropy(model.forward(images), one_hot({3, 0, 2}, 5)));
+    }
+    optimizer.step(0.5f);
+    NamedTensors values;
+    for (const Parameter* parameter : model.parameters())
+      values[parameter->name] =
+          Tensor::from(parameter->var.value.to_vector(), parameter->var.shape());
+    const Tensor after = model.forward(images).value;
+    CHECK(golden::distance(after, before) > 0.0);
+    CHECK(golden::distance(after, Model(config, values).forward(images).value) == 0.0);
+  }
+}
+
 TEST_CASE("training leaves the values that a model was given alone") {
   const NamedTensors all = golden::initial(golden::read("backbone"), golden::read("methods"));
   const std::vector<float> before = all.at("prompt.0").to_vector();
@@ -181,7 +205,7 @@ TEST_CASE("a model refuses unknown methods, sizes, names and shapes") {
   CHECK(kind_of_error([] { method_config("lspt", 0); }) == ErrorKind::kUsage);
   CHECK(kind_of_error([] { method_config("lspt", -1); }) == ErrorKind::kUsage);
   for (const std::string name : {"vit_huge_patch16_224", "vit_base_patch15_224", "vit_base_patch16",
-                           "vit_base_patch16_224x", "resnet50", ""}) {
+                                 "vit_base_patch16_224x", "resnet50", ""}) {
     CAPTURE(name);
     CHECK(kind_of_error([&] { vit_config(name); }) == ErrorKind::kUsage);
   }

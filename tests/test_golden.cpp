@@ -1,0 +1,167 @@
+// Whole models against PyTorch: logits, loss, every gradient, and ten optimizer steps of losses.
+#include <functional>
+#include <set>
+
+#include "models/model.h"
+#include "ops/cross_entropy.h"
+#include "tests/golden.h"
+#include "train/optimizer.h"
+
+using namespace lspt;
+
+namespace {
+
+/// As in tests/golden/make_fixtures.py.
+struct Case {
+  std::string name;
+  std::string method;
+  int depth = 2;
+  Pool pool = Pool::token;
+  std::function<void(PromptConfig&)> change = [](PromptConfig&) {};
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const std::string& name : method_names()) {
+    all.push_back({name, name});
+    all.push_back({name + ".avg", name, 2, Pool::avg});
+    if (name != "linear" && name != "full") all.push_back({name + ".depth3", name, 3});
+  }
+  const auto lspt = [&](const char* name, std::function<void(PromptConfig&)> change,
+                        Pool pool = Pool::token) {
+    all.push_back({std::string("lspt.") + name, "lspt", 3, pool, std::move(change)});
+  };
+  using C = PromptConfig;
+  lspt("first", [](C& c) { c.new_prompts = NewPrompts::first; });
+  lspt("out", [](C& c) { c.carry = Carry::out, c.gspc = false; });
+  lspt("first-out-gspc", [](C& c) { c.new_prompts = NewPrompts::first, c.carry = Carry::out; });
+  lspt("gate", [](C& c) { c.carry = Carry::gate, c.gspc = false; });
+  lspt("attn-temp", [](C& c) { c.attn_temp = true; });
+  lspt("own-cells", [](C& c) { c.lstm_share = false; });
+  lspt("narrow", [](C& c) { c.lstm_hidden = 8; });
+  lspt(
+      "narrow-own-cells", [](C& c) { c.lstm_hidden = 8, c.lstm_share = false; }, Pool::avg);
+  lspt("residual", [](C& c) { c.lstm_residual = true; });
+  lspt("narrow-residual", [](C& c) { c.lstm_hidden = 8, c.lstm_residual = true; });
+  lspt("mean-in", [](C& c) { c.mean_in = true; });
+  lspt("mean-ln", [](C& c) { c.mean_ln = true; });
+  lspt("mean-cls", [](C& c) { c.mean_cls = true; });
+  lspt(
+      "mean-in-ln-cls", [](C& c) { c.mean_in = c.mean_ln = c.mean_cls = true; }, Pool::avg);
+  lspt("mean-detach", [](C& c) { c.mean_detach = true; });
+  lspt("lpc-first", [](C& c) { c.lpc_first = true; });
+  lspt("lpc-first-residual", [](C& c) { c.lpc_first = c.lstm_residual = true; });
+  lspt("lr-mult", [](C& c) { c.lstm_lr_mult = 0.1f; });
+  all.push_back({"gapt.clamped", "gapt", 3});
+  return all;
+}
+
+ModelConfig config_of(const Case& c) {
+  ModelConfig config = golden::config(c.method, c.depth, c.pool);
+  c.change(config.prompt);
+  return config;
+}
+
+/// The fixtures, read once.
+struct Golden {
+  NamedTensors backbone = golden::read("backbone"), methods = golden::read("methods");
+
+  NamedTensors initial(const std::string& case_name) const {
+    return golden::initial(backbone, methods, case_name);
+  }
+  const Tensor& operator()(const std::string& name) const { return golden::at(methods, name); }
+  const Tensor& images() const { return golden::at(backbone, "images"); }
+  Tensor target() const { return one_hot({3, 0, 2}, 5); }
+};
+
+const Golden& fixtures() {
+  static const Golden golden;
+  return golden;
+}
+
+/// The loss before each of ten steps; matrices decay by 0.05 under AdamW.
+std::vector<float> ten_losses(const Case& c, OptimizerConfig optimizer_config, float lr) {
+  Model model(config_of(c), fixtures().initial(c.name));
+  for (Parameter* parameter : model.parameters())
+    parameter->weight_decay = parameter->var.shape().rank() > 1;
+  Optimizer optimizer(optimizer_config, model.trainable());
+  std::vector<float> losses;
+  for (int step = 0; step < 10; ++step) {
+    Tape tape;
+    const Var loss = cross_entropy(model.forward(fixtures().images()), fixtures().target());
+    tape.backward(loss);
+    optimizer.step(lr);
+    losses.push_back(loss.value.to_vector()[0]);
+  }
+  return losses;
+}
+
+void check_losses(const std::vector<float>& losses, const Tensor& want) {
+  const std::vector<float> expected = want.to_vector();
+  REQUIRE(losses.size() == expected.size());
+  for (size_t step = 0; step < losses.size(); ++step) {
+    CAPTURE(step);
+    CHECK(losses[step] == doctest::Approx(expected[step]).epsilon(1e-4));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the fixtures and the table of cases name the same cases, and every method is one") {
+  std::set<std::string> table, stored;
+  for (const Case& c : cases()) table.insert(c.name);
+  for (const auto& [key, tensor] : fixtures().methods)
+    if (key.ends_with(".loss")) stored.insert(key.substr(0, key.size() - 5));
+  CHECK(table == stored);
+  for (const std::string& method : method_names()) CHECK(table.contains(method));
+}
+
+TEST_CASE("a ViT's logits are timm's, with the class row and with the mean of patches") {
+  for (const auto& [name, pool] :
+       {std::pair{"timm.token.logits", Pool::token}, std::pair{"timm.avg.logits", Pool::avg}}) {
+    CAPTURE(name);
+    Model model(config_of({"linear", "linear", 3, pool}), fixtures().initial("linear"));
+    const Tensor logits = model.forward(fixtures().images()).value;
+    CHECK(golden::distance(logits, golden::at(fixtures().backbone, name)) <= 1e-4);
+  }
+}
+
+TEST_CASE("logits, loss and every gradient of every method and switch are PyTorch's") {
+  for (const Case& c : cases()) {
+    CAPTURE(c.name);
+    Model model(config_of(c), fixtures().initial(c.name));
+    Tape tape;
+    const Var logits = model.forward(fixtures().images());
+    const Var loss = cross_entropy(logits, fixtures().target());
+    CHECK(golden::distance(logits.value, fixtures()(c.name + ".logits")) <= 1e-4);
+    CHECK(golden::near(loss.value.reshape({1}), fixtures()(c.name + ".loss")));
+    tape.backward(loss);
+
+    std::set<std::string> trained, expected;
+    const std::string prefix = c.name + ".grad.";
+    for (const auto& [key, tensor] : fixtures().methods)
+      if (key.starts_with(prefix)) expected.insert(key.substr(prefix.size()));
+    for (const Parameter* parameter : model.trainable()) {
+      CAPTURE(parameter->name);
+      trained.insert(parameter->name);
+      CHECK(golden::near(parameter->var.node->grad, fixtures()(prefix + parameter->name)));
+    }
+    CHECK(trained == expected);
+  }
+}
+
+TEST_CASE("ten steps of SGD with momentum lose what PyTorch's lose, for every method and switch") {
+  for (const Case& c : cases()) {
+    CAPTURE(c.name);
+    check_losses(ten_losses(c, {.kind = OptimizerKind::sgd}, 0.05f), fixtures()(c.name + ".sgd"));
+  }
+}
+
+TEST_CASE("ten steps of AdamW lose what PyTorch's lose") {
+  for (const Case& c : cases())
+    if (c.name == "full" || c.name == "lspt" || c.name == "lspt.depth3") {
+      CAPTURE(c.name);
+      check_losses(ten_losses(c, {.kind = OptimizerKind::adamw, .weight_decay = 0.05f}, 0.01f),
+                   fixtures()(c.name + ".adamw"));
+    }
+}
