@@ -1,0 +1,156 @@
+#include "train/checkpoint.h"
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "models/weights/safetensors.h"
+#include "models/weights/weight_file.h"
+#include "train/digest.h"
+
+namespace lspt {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Metadata = std::map<std::string, std::string>;
+using NamedList = std::vector<std::pair<std::string, Tensor>>;
+
+constexpr const char* kPrefix = "optimizer.";
+
+/// Of everything in the file but itself. The map is sorted by name.
+std::string digest_of(const Metadata& metadata, const std::map<std::string, Tensor>& tensors) {
+  Digest digest;
+  for (const auto& [key, value] : metadata) {
+    if (key == "sha256") continue;
+    digest.add(key);
+    digest.add(value);
+  }
+  for (const auto& [name, tensor] : tensors) {
+    digest.add(name);
+    digest.add(tensor.shape().to_string());
+    digest.add({static_cast<const char*>(tensor.raw()), tensor.nbytes()});
+  }
+  return digest.hex();
+}
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// The numbers of Progress under their names in the file; one table for reading and writing.
+template <typename P, typename Visit>
+void each_number(P& progress, const Visit& visit) {
+  visit("epoch", progress.epoch);
+  visit("step", progress.step);
+  visit("updates", progress.updates);
+  visit("loss_sum", progress.loss_sum);
+  visit("correct", progress.correct);
+  visit("seen", progress.seen);
+  visit("best_top1", progress.best_top1);
+  visit("best_epoch", progress.best_epoch);
+}
+
+/// What the images went through, for readers other than this program.
+std::string transform_of(const Options& o) {
+  return dump({{"img_size", o.img_size},
+               {"resize", "short side to img_size * 8 / 7, then crop"},
+               {"interpolation", o.interpolation},
+               {"normalization", o.normalization}});
+}
+
+std::string text_at(const Metadata& metadata, const std::string& key, const std::string& path) {
+  const auto it = metadata.find(key);
+  require(it != metadata.end(), ErrorKind::kWeights, "checkpoint ", path, ": metadata has no \"",
+          key, "\"");
+  return it->second;
+}
+
+}  // namespace
+
+std::string data_digest_of(const Dataset& dataset) {
+  Digest digest;
+  for (const auto* part : {&dataset.train, &dataset.test})
+    for (const Sample& sample : *part) {
+      digest.add(std::filesystem::path(sample.path).filename().string());
+      digest.add(std::to_string(sample.label));
+    }
+  return digest.hex();
+}
+
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+  std::map<std::string, Tensor> tensors = checkpoint.trained;
+  for (const auto& [name, tensor] : checkpoint.optimizer) tensors[kPrefix + name] = tensor;
+  for (const auto& [name, tensor] : tensors) {
+    const float* value = tensor.data<float>();
+    float sum = 0;  // of zeros, unless a value is infinite or NaN
+    for (int64_t i = 0; i < tensor.numel(); ++i) sum += value[i] * 0.0f;
+    require(sum == 0.0f, ErrorKind::kDiverged, "save ", path, ": ", name,
+            " is not finite any more; the file is as it was before. Try a smaller --lr");
+  }
+  Metadata metadata = {{"lspt", kVersion},
+                       {"config", to_json(checkpoint.options, true)},
+                       {"seed", std::to_string(checkpoint.options.seed)},
+                       {"classes", dump(checkpoint.class_names)},
+                       {"data", checkpoint.data_digest},
+                       {"backbone", dump({{"path", checkpoint.backbone.path},
+                                          {"bytes", checkpoint.backbone.bytes},
+                                          {"sha256", checkpoint.backbone.sha256}})},
+                       {"transform", transform_of(checkpoint.options)}};
+  each_number(checkpoint.progress,
+              [&](const char* key, const auto& value) { metadata[key] = Json(value).dump(); });
+  metadata["sha256"] = digest_of(metadata, tensors);
+  write_safetensors(path, NamedList(tensors.begin(), tensors.end()), metadata);
+}
+
+Checkpoint load_checkpoint(const std::string& path) {
+  const WeightFile file = WeightFile::open(path);
+  const Metadata& metadata = file.metadata();
+  require(metadata.contains("lspt"), ErrorKind::kWeights, "checkpoint ", path,
+          ": these are weights, but no checkpoint that lspt train wrote");
+  std::map<std::string, Tensor> tensors;
+  for (const StoredTensor& stored : file.tensors()) {
+    require(stored.element == Element::f32, ErrorKind::kWeights, "checkpoint ", path, ": ",
+            stored.name, " is ", name_of(stored.element), ", f32 expected");
+    tensors[stored.name] = file.load(stored);
+  }
+  require(text_at(metadata, "sha256", path) == digest_of(metadata, tensors), ErrorKind::kWeights,
+          "checkpoint ", path,
+          ": damaged (its content does not have the hash it was saved with). Take the other one of "
+          "last.safetensors and best.safetensors");
+
+  // The hash holds, so what follows is as save_checkpoint wrote it; a reader checks all the same.
+  Checkpoint checkpoint;
+  const auto json = [&](const char* key) {
+    Json value = Json::parse(text_at(metadata, key, path), nullptr, false);
+    require(!value.is_discarded(), ErrorKind::kWeights, "checkpoint ", path, ": metadata \"", key,
+            "\" is not JSON");
+    return value;
+  };
+  try {
+    checkpoint.options = options_from_json(text_at(metadata, "config", path), "checkpoint " + path);
+    each_number(checkpoint.progress, [&](const char* key, auto& value) {
+      value = json(key).template get<std::remove_reference_t<decltype(value)>>();
+    });
+    checkpoint.class_names = json("classes").get<std::vector<std::string>>();
+    checkpoint.data_digest = text_at(metadata, "data", path);
+    const Json backbone = json("backbone");
+    checkpoint.backbone = {backbone.at("path"), backbone.at("bytes"), backbone.at("sha256")};
+  } catch (const Json::exception& error) {
+    fail(ErrorKind::kWeights, "checkpoint ", path, ": metadata: ", error.what());
+  }
+  for (auto& [name, tensor] : tensors) {
+    if (name.starts_with(kPrefix))
+      checkpoint.optimizer[name.substr(std::string(kPrefix).size())] = tensor;
+    else
+      checkpoint.trained[name] = tensor;
+  }
+  return checkpoint;
+}
+
+std::string checkpoint_path(const std::string& given, const std::string& name) {
+  return std::filesystem::is_directory(given) ? (std::filesystem::path(given) / name).string()
+                                              : given;
+}
+
+}  // namespace lspt

@@ -1,0 +1,56 @@
+/// What a run writes: trained tensors, optimizer state, where it stands, and what it was made from,
+/// in one safetensors file whose metadata holds a hash of all of it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "models/parameter.h"
+#include "train/options.h"
+
+namespace lspt {
+
+/// Where a run stands. Sums are of the epoch under way.
+struct Progress {
+  int64_t epoch = 0;    ///< epochs finished, evaluation included
+  int64_t step = 0;     ///< steps done in the next one
+  int64_t updates = 0;  ///< optimizer updates so far
+  double loss_sum = 0;  ///< over images
+  int64_t correct = 0, seen = 0;
+  double best_top1 = -1;  ///< percent; -1 before the first evaluation
+  int64_t best_epoch = 0;
+};
+
+/// The file that the frozen backbone came from; an empty path means random values by --seed.
+struct BackboneFile {
+  std::string path;  ///< absolute
+  size_t bytes = 0;
+  std::string sha256;
+};
+
+struct Checkpoint {
+  Options options;  ///< resolved; only flags that the result depends on
+  Progress progress;
+  BackboneFile backbone;
+  std::vector<std::string> class_names;
+  std::string data_digest;  ///< data_digest_of the data set
+  NamedTensors trained;     ///< under the model's names
+  NamedTensors optimizer;   ///< in the file with "optimizer." in front
+};
+
+/// Names and labels of all images in order: whether two data sets are the same for training.
+std::string data_digest_of(const Dataset& dataset);
+
+/// Atomically; the same checkpoint gives the same bytes. Throws Error(kWrite), and Error(kDiverged)
+/// if a tensor has a non-finite value: a file once good is never replaced by a bad one.
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
+
+/// Tensors are views of the mapped file. Throws Error(kWeights) if it is not one of our checkpoints
+/// or its hash is wrong.
+Checkpoint load_checkpoint(const std::string& path);
+
+/// A checkpoint's path from what the user gave: a file, or a run folder and `name` in it.
+std::string checkpoint_path(const std::string& given, const std::string& name);
+
+}  // namespace lspt

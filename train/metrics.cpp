@@ -1,0 +1,104 @@
+#include "train/metrics.h"
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "ops/cross_entropy.h"
+
+namespace lspt {
+namespace {
+
+constexpr const char* kHeader =
+    "epoch,train_loss,train_top1,eval_loss,eval_top1,eval_top5,lr,img_per_s,time_s\n";
+constexpr const char* kRow = "%lld,%.6f,%.4f,%.6f,%.4f,%.4f,%.6g,%.1f,%.1f\n";
+
+}  // namespace
+
+std::vector<int64_t> ranks(const Tensor& logits, const std::vector<int>& labels) {
+  std::vector<int64_t> out;
+  const int64_t classes = logits.cols();
+  const float* row = logits.data<float>();
+  for (const int label : labels) {
+    const float own = row[label];
+    int64_t rank = 0;
+    for (int64_t k = 0; k < classes; ++k)
+      rank += k != label && (!(row[k] <= own) || (row[k] == own && k < label));
+    out.push_back(rank);
+    row += classes;
+  }
+  return out;
+}
+
+std::optional<Evaluation> evaluate(Model& model, Loader& loader,
+                                   const std::function<bool(int64_t)>& progress) {
+  const int64_t classes = model.config().num_classes;
+  Evaluation out;
+  out.images.resize(static_cast<size_t>(classes));
+  out.correct.resize(static_cast<size_t>(classes));
+  int64_t seen = 0, top1 = 0, top5 = 0;
+  Batch batch;
+  loader.start(0);
+  for (int64_t done = 1; loader.next(batch); ++done) {
+    const Tensor logits = model.forward(batch.images).value;
+    const std::vector<int64_t> labels(batch.labels.begin(), batch.labels.end());
+    const Tensor loss = cross_entropy(logits, one_hot(labels, classes)).value;
+    const auto rank = ranks(logits, batch.labels);
+    for (size_t i = 0; i < rank.size(); ++i) {
+      const size_t label = static_cast<size_t>(batch.labels[i]);
+      top1 += rank[i] == 0;
+      top5 += rank[i] < 5;
+      ++out.images[label];
+      out.correct[label] += rank[i] == 0;
+    }
+    seen += static_cast<int64_t>(rank.size());
+    out.loss += static_cast<double>(loss.to_vector()[0]) * static_cast<double>(rank.size());
+    if (!progress(done)) return std::nullopt;
+  }
+  const double n = static_cast<double>(std::max<int64_t>(seen, 1));
+  out.loss /= n;
+  out.top1 = 100.0 * static_cast<double>(top1) / n;
+  out.top5 = 100.0 * static_cast<double>(top5) / n;
+  int64_t present = 0;
+  for (size_t k = 0; k < out.images.size(); ++k) {
+    if (out.images[k] == 0) continue;
+    ++present;
+    out.mean_class_top1 +=
+        100.0 * static_cast<double>(out.correct[k]) / static_cast<double>(out.images[k]);
+  }
+  out.mean_class_top1 /= static_cast<double>(std::max<int64_t>(present, 1));
+  return out;
+}
+
+std::string csv_of(const std::vector<EpochRow>& rows) {
+  std::string text = kHeader;
+  for (const EpochRow& r : rows) {
+    char line[256];
+    std::snprintf(line, sizeof line, kRow, static_cast<long long>(r.epoch), r.train_loss,
+                  r.train_top1, r.eval_loss, r.eval_top1, r.eval_top5, r.lr, r.images_per_second,
+                  r.seconds);
+    text += line;
+  }
+  return text;
+}
+
+std::vector<EpochRow> read_csv(const std::string& path, int64_t last_epoch) {
+  std::ifstream file(path);
+  std::vector<EpochRow> rows;
+  std::string line;
+  if (!std::getline(file, line) || line + "\n" != kHeader) return rows;
+  while (std::getline(file, line)) {
+    EpochRow r;
+    long long epoch = 0;
+    const int fields = std::sscanf(line.c_str(), "%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", &epoch,
+                                   &r.train_loss, &r.train_top1, &r.eval_loss, &r.eval_top1,
+                                   &r.eval_top5, &r.lr, &r.images_per_second, &r.seconds);
+    if (fields != 9 || epoch > last_epoch) break;
+    r.epoch = epoch;
+    rows.push_back(r);
+  }
+  return rows;
+}
+
+}  // namespace lspt

@@ -1,0 +1,45 @@
+/// Accuracy, evaluation, and the table of a run's epochs.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "models/model.h"
+
+namespace lspt {
+
+/// For each row of logits (B, K): how many classes score higher than the label (equal scores count
+/// if their index is smaller, NaN always). 0 means the answer is right, below 5 that it is among
+/// the first five.
+std::vector<int64_t> ranks(const Tensor& logits, const std::vector<int>& labels);
+
+struct Evaluation {
+  double loss = 0;                       ///< mean cross-entropy
+  double top1 = 0, top5 = 0;             ///< percent of images
+  double mean_class_top1 = 0;            ///< percent, mean over classes that have images
+  std::vector<int64_t> images, correct;  ///< per class
+};
+
+/// The model on every image of the loader, no tape. `progress` is called after each batch with the
+/// number of batches done; if it returns false the evaluation is abandoned and nothing returned.
+std::optional<Evaluation> evaluate(Model& model, Loader& loader,
+                                   const std::function<bool(int64_t)>& progress);
+
+/// One row of metrics.csv. Percentages; eval columns are of the test images.
+struct EpochRow {
+  int64_t epoch = 0;  ///< from 1
+  double train_loss = 0, train_top1 = 0, eval_loss = 0, eval_top1 = 0, eval_top5 = 0;
+  double lr = 0;  ///< of the epoch's last step
+  double images_per_second = 0, seconds = 0;
+};
+std::string csv_of(const std::vector<EpochRow>& rows);
+/// Rows of a metrics.csv with epoch <= last_epoch; none if the file cannot be read or is not one.
+std::vector<EpochRow> read_csv(const std::string& path, int64_t last_epoch);
+
+/// Loss and accuracy over the epochs as a small SVG picture.
+std::string curves_svg(const std::vector<EpochRow>& rows, const std::string& title);
+
+}  // namespace lspt

@@ -1,0 +1,169 @@
+#include "train/recipes.h"
+
+#include "engine/error.h"
+
+namespace lspt {
+namespace {
+
+/// Sources. VPT: base-*.yaml and demo.ipynb of Jia et al. 2022; its rates are base * batch / 256.
+/// GaPT: run.sh and Table 5 of Yoo et al. 2023 (CUB row), rates as given; LSPT and its halves
+/// follow GaPT (*inferred*: the comparison in the paper is GaPT's).
+///   linear       VPT base-linear (batch 1024 there; 64 here, rate scaled: 2.5 * 64 / 256)
+///   full         VPT base-finetune, AdamW (batch 384 there): 0.001 * 64 / 256; its code decays by
+///                0.01 whatever the setting
+///   vpt-shallow  100 prompts, no dropout ("no dropout for shallow"), 1.0 * 64 / 256, decay 0.001
+///   vpt-deep     10 prompts a block, dropout 0.1; the rest the same
+///   gapt ...     64, 100 prompts, rate 0.1 (MoCo v3: 1.0), no decay, dropout 0.1
+struct Recipe {
+  const char* method;
+  const char* opt;
+  double lr, lr_moco, weight_decay;
+  int64_t epochs, warmup_epochs, batch_size, prompts;
+  double prompt_dropout;
+};
+constexpr Recipe kRecipes[] = {
+    {"linear", "sgd", 0.625, 0.625, 1e-4, 100, 10, 64, 0, 0.0},
+    {"full", "adamw", 0.00025, 0.00025, 0.01, 100, 5, 64, 0, 0.0},
+    {"vpt-shallow", "sgd", 0.25, 0.25, 0.001, 100, 10, 64, 100, 0.0},
+    {"vpt-deep", "sgd", 0.25, 0.25, 0.001, 100, 10, 64, 10, 0.1},
+    {"gapt", "sgd", 0.1, 1.0, 0.0, 100, 10, 64, 100, 0.1},
+    {"gspc", "sgd", 0.1, 1.0, 0.0, 100, 10, 64, 100, 0.1},
+    {"lpc", "sgd", 0.1, 1.0, 0.0, 100, 10, 64, 100, 0.1},
+    {"lspt", "sgd", 0.1, 1.0, 0.0, 100, 10, 64, 100, 0.1},
+};
+
+const Recipe& recipe_of(const std::string& method) {
+  for (const Recipe& recipe : kRecipes)
+    if (method == recipe.method) return recipe;
+  fail(ErrorKind::kUsage, "--method: no recipe for ", method);
+}
+
+const char* name_of(Carry carry) {
+  constexpr const char* names[] = {"lstm", "out", "gate", "none"};
+  return names[static_cast<int>(carry)];
+}
+Carry carry_of(const std::string& name) {
+  return name == "lstm"   ? Carry::lstm
+         : name == "out"  ? Carry::out
+         : name == "gate" ? Carry::gate
+                          : Carry::none;
+}
+
+/// A switch without effect is a mistake, not a wish.
+void refuse_idle_flags(const Options& o) {
+  const bool prompts = o.prompts > 0, lstm = prompts && o.carry == "lstm";
+  const bool mean = prompts && o.gspc == "1" && o.carry != "none";
+  const struct {
+    bool used;
+    const char* needs;
+    std::vector<const char*> flags;
+  } rules[] = {
+      {prompts,
+       "a method with prompts",
+       {"prompts", "prompt-dropout", "new-prompts", "carry", "gspc", "attn-temp"}},
+      {lstm,
+       "--carry lstm",
+       {"lstm-share", "lstm-hidden", "lstm-out", "lstm-lr-mult", "forget-bias"}},
+      {mean, "--gspc 1 and a --carry", {"mean-src", "mean-norm", "mean-scope", "mean-detach"}},
+      {lstm && mean, "--carry lstm and --gspc 1", {"coding-order"}},
+      {prompts && o.carry == "gate", "--carry gate", {"gate-init"}},
+      {o.opt != "adamw", "--opt sgd", {"momentum"}},
+  };
+  for (const auto& rule : rules)
+    for (const char* flag : rule.flags)
+      require(rule.used || !o.has(flag), ErrorKind::kUsage, "--", flag,
+              ": has no effect with --method ", o.method, " as it is set; it needs ", rule.needs);
+}
+
+}  // namespace
+
+void resolve(Options& o, const std::optional<WeightsHint>& weights) {
+  const Recipe& recipe = recipe_of(o.method);
+  const bool moco = weights && weights->family == Family::moco_v3;
+  const auto fill = [&](const char* flag, auto& field, const auto& value) {
+    if (!o.has(flag)) field = value;
+  };
+  if (o.img_size == 0) o.img_size = vit_config(o.model).img_size;
+  fill("prompts", o.prompts, recipe.prompts);
+  fill("prompt-dropout", o.prompt_dropout, recipe.prompt_dropout);
+  fill("epochs", o.epochs, recipe.epochs);
+  fill("warmup-epochs", o.warmup_epochs, recipe.warmup_epochs);
+  fill("batch-size", o.batch_size, recipe.batch_size);
+  fill("validation-batch-size", o.validation_batch_size, o.batch_size);
+  fill("opt", o.opt, recipe.opt);
+  fill("lr", o.lr, moco ? recipe.lr_moco : recipe.lr);
+  fill("weight-decay", o.weight_decay, recipe.weight_decay);
+
+  const PromptConfig method = method_config(o.method, static_cast<int>(o.prompts));
+  const bool prompts = method.prompts > 0;
+  fill("new-prompts", o.new_prompts, method.new_prompts == NewPrompts::every ? "every" : "first");
+  fill("carry", o.carry, prompts ? name_of(method.carry) : "none");
+  fill("gspc", o.gspc, prompts && method.gspc ? "1" : "0");
+  fill("attn-temp", o.attn_temp, prompts && method.attn_temp ? "1" : "0");
+  refuse_idle_flags(o);
+  require(o.new_prompts == "every" || o.carry != "none" || o.prompts == 0, ErrorKind::kUsage,
+          "--carry: none with --new-prompts first would leave the second block without prompts");
+
+  // MAE's class token saw no supervision: VPT, GaPT and MAE itself pool its patches.
+  const bool mae =
+      weights && (weights->family == Family::mae || weights->family == Family::hf_vit_mae);
+  if (o.pool == "auto")
+    o.pool = weights && !weights->pool.empty() ? weights->pool : mae ? "avg" : "token";
+  // Supervised ViTs (timm's augreg, Google's) were trained with mean and deviation 0.5.
+  const bool supervised =
+      weights && (weights->family == Family::timm || weights->family == Family::hf_vit);
+  if (o.normalization == "auto")
+    o.normalization = weights && !weights->normalization.empty() ? weights->normalization
+                      : supervised                               ? "half"
+                                                                 : "imagenet";
+}
+
+ModelConfig model_config(const Options& o, int num_classes) {
+  ModelConfig config;
+  config.vit = vit_config(o.model, static_cast<int>(o.img_size));
+  PromptConfig& p = config.prompt = method_config(o.method, static_cast<int>(o.prompts));
+  p.new_prompts = o.new_prompts == "every" ? NewPrompts::every : NewPrompts::first;
+  p.carry = carry_of(o.carry);
+  p.gspc = o.gspc == "1";
+  p.dropout = static_cast<float>(o.prompt_dropout);
+  p.attn_temp = o.attn_temp == "1";
+  p.gate_init = static_cast<float>(o.gate_init);
+  p.lstm_share = o.lstm_share;
+  p.lstm_hidden = static_cast<int>(o.lstm_hidden);
+  p.lstm_residual = o.lstm_out == "residual";
+  p.mean_in = o.mean_src == "in";
+  p.mean_ln = o.mean_norm == "ln";
+  p.mean_cls = o.mean_scope == "patches+cls";
+  p.mean_detach = o.mean_detach;
+  p.forget_bias = static_cast<float>(o.forget_bias);
+  p.lstm_lr_mult = static_cast<float>(o.lstm_lr_mult);
+  p.lpc_first = o.coding_order == "lpc-then-gspc";
+  config.num_classes = num_classes;
+  config.pool = o.pool == "avg" ? Pool::avg : Pool::token;
+  config.dtype = o.dtype == "bf16" ? DType::bf16 : DType::f32;
+  config.device = device_of(o);
+  config.seed = static_cast<uint64_t>(o.seed);
+  return config;
+}
+
+void set_decay_groups(const Parameters& parameters, OptimizerKind kind) {
+  for (Parameter* parameter : parameters)
+    if (kind == OptimizerKind::adamw && parameter->name.find("bias") != std::string::npos)
+      parameter->weight_decay = false;
+}
+
+OptimizerConfig optimizer_config(const Options& o) {
+  OptimizerConfig config;
+  config.kind = o.opt == "adamw" ? OptimizerKind::adamw : OptimizerKind::sgd;
+  config.momentum = static_cast<float>(o.momentum);
+  config.weight_decay = static_cast<float>(o.weight_decay);
+  return config;
+}
+
+Device device_of(const Options& o) {
+  require(o.device != "cuda", ErrorKind::kUsage,
+          "--device cuda: this build of lspt computes on the CPU only; use --device cpu or auto");
+  return Device::cpu;
+}
+
+}  // namespace lspt

@@ -1,0 +1,34 @@
+/// Default settings of each method, and how what the user left open is decided.
+#pragma once
+
+#include <optional>
+
+#include "models/model.h"
+#include "models/weights/name_map.h"
+#include "train/optimizer.h"
+#include "train/options.h"
+
+namespace lspt {
+
+/// What the weights say about how to use them; nothing if there are none.
+struct WeightsHint {
+  Family family = Family::timm;
+  std::string pool, normalization;  ///< of the run that wrote them, if one of ours did
+};
+
+/// Fills everything that depends on the method or on the weights and was not given. Throws
+/// Error(kUsage) for a flag that the method cannot use.
+void resolve(Options& options, const std::optional<WeightsHint>& weights);
+
+/// The model that resolved options describe.
+ModelConfig model_config(const Options& options, int num_classes);
+
+/// Which parameters decay: AdamW spares every bias, as VPT's does; else as the model says.
+void set_decay_groups(const Parameters& parameters, OptimizerKind kind);
+
+OptimizerConfig optimizer_config(const Options& options);
+
+/// The device that --device means here. Throws Error(kUsage) for cuda where it cannot be had.
+Device device_of(const Options& options);
+
+}  // namespace lspt

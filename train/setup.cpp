@@ -1,0 +1,112 @@
+#include "train/setup.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/file.h"
+#include "engine/parallel.h"
+
+namespace lspt {
+
+namespace fs = std::filesystem;
+
+void set_up_machine(const Options& options) {
+  device_of(options);
+  if (options.threads > 0) set_thread_count(static_cast<int>(options.threads));
+}
+
+Dataset open_data(const Options& o) {
+  require(!o.data.empty(), ErrorKind::kUsage, "--data: no data set given");
+  Dataset dataset = open_dataset(o.data, o.dataset, o.train_list, o.test_list);
+  for (const auto& [part, name] : {std::pair{&dataset.train, "training"}, {&dataset.test, "test"}})
+    require(!part->empty(), ErrorKind::kData, "data set ", o.data, ": no ", name, " images in its ",
+            dataset.layout, " layout");
+  return dataset;
+}
+
+LoaderOptions loader_options(const Options& o, bool train) {
+  LoaderOptions out;
+  out.batch_size = train ? o.batch_size : o.validation_batch_size;
+  out.img_size = static_cast<int>(o.img_size);
+  out.train = train;
+  out.normalization = o.normalization == "half" ? kHalf : kImageNet;
+  out.interpolation =
+      o.interpolation == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+  out.seed = static_cast<uint64_t>(o.seed);
+  out.workers = static_cast<int>(o.workers);
+  return out;
+}
+
+Backbone load_weights(const Options& o) {
+  Backbone out;
+  const ViTConfig vit = vit_config(o.model, static_cast<int>(o.img_size));
+  out.loaded = load_backbone(o.weights, backbone_shapes(vit));
+  out.file.path = fs::absolute(o.weights).lexically_normal().string();
+  out.file.bytes = fs::file_size(o.weights);
+  out.file.sha256 = sha256_of(o.weights);
+  out.hint.family = out.loaded.family;
+  if (out.loaded.family == Family::lspt) {  // a run of ours trained it: its inputs and its pooling
+    const Options before = load_checkpoint(o.weights).options;
+    out.hint.pool = before.pool;
+    out.hint.normalization = before.normalization;
+  }
+  return out;
+}
+
+void say_weights(Console& console, const Backbone& backbone) {
+  const LoadedBackbone& loaded = backbone.loaded;
+  console.line(format("weights: %s, %s; used %zu, unused %zu, missing 0",
+                      fs::path(backbone.file.path).filename().c_str(), name_of(loaded.family),
+                      loaded.used.size(), loaded.unused.size()));
+  if (!loaded.unused.empty()) {
+    std::string names;
+    for (size_t i = 0; i < std::min<size_t>(loaded.unused.size(), 4); ++i)
+      names += (i ? ", " : "") + loaded.unused[i];
+    console.line("  unused: " + names + (loaded.unused.size() > 4 ? ", ..." : ""));
+  }
+  for (const std::string& note : loaded.notes) console.line("  note: " + note);
+}
+
+NamedTensors trained_values(Model& model) {
+  NamedTensors values;
+  for (const Parameter* parameter : model.trainable())
+    values[parameter->name] = parameter->var.value;
+  return values;
+}
+
+std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& weights,
+                               ErrorKind mismatch, Console& console) {
+  Options options = checkpoint.options;
+  const BackboneFile& saved = checkpoint.backbone;
+  const ModelConfig config = model_config(options, static_cast<int>(checkpoint.class_names.size()));
+  NamedTensors values = checkpoint.trained;
+  // With method full the checkpoint holds every value itself.
+  const bool needs_file = !saved.path.empty() && !config.prompt.full;
+  require(weights.empty() || needs_file, ErrorKind::kUsage, "--weights ", weights,
+          ": this checkpoint needs no backbone file");
+  if (needs_file) {
+    options.weights = weights.empty() ? saved.path : weights;
+    require(fs::is_regular_file(options.weights), ErrorKind::kWeights, "backbone ", options.weights,
+            ": not found; the checkpoint was trained on it. Give its file with --weights (sha256 ",
+            saved.sha256, ")");
+    const size_t bytes = fs::file_size(options.weights);
+    const std::string hash = bytes == saved.bytes ? sha256_of(options.weights) : "";
+    require(hash == saved.sha256, mismatch, "backbone ", options.weights,
+            ": not the file that the checkpoint was trained on\n  found    ", bytes, " bytes",
+            hash.empty() ? "" : ", sha256 " + hash, "\n  expected ", saved.bytes, " bytes, sha256 ",
+            saved.sha256, " (", saved.path, ")");
+    Backbone backbone;
+    backbone.file = saved;
+    backbone.loaded = load_backbone(options.weights, backbone_shapes(config.vit));
+    say_weights(console, backbone);
+    values.merge(backbone.loaded.values);
+  }
+  auto model = std::make_unique<Model>(config, values);
+  const Parameters trainable = model->trainable();
+  for (const Parameter* parameter : trainable)
+    require(checkpoint.trained.contains(parameter->name), ErrorKind::kWeights,
+            "checkpoint: trained values of ", parameter->name, " are missing");
+  return model;
+}
+
+}  // namespace lspt
