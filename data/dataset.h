@@ -33,8 +33,9 @@ struct Dataset {
 
 /// Reads a data set's lists; every file they name is checked to exist, none is decoded.
 /// kind: "auto", "cub", "list" or "folder". train_list and test_list name list files (relative to
-/// `path`) and imply "list". Throws Error(kData) with file:line for a missing folder or file, a
-/// malformed line, an unknown or out-of-range label; Error(kUsage) for an unknown kind.
+/// `path`) and imply "list"; one that is not given has its usual name. Throws Error(kData) with
+/// file:line for a missing folder or file, a malformed line, an unknown or out-of-range label;
+/// Error(kUsage) for an unknown kind.
 Dataset open_dataset(const std::string& path, const std::string& kind = "auto",
                      const std::string& train_list = "", const std::string& test_list = "");
 

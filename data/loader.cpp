@@ -62,11 +62,12 @@ struct Loader::State {
     while (queue.size() < prefetch && opened() < batches()) {
       const int64_t begin = opened() * options.batch_size;
       const int64_t size = std::min(options.batch_size, count() - begin);
-      Slot& slot = queue.emplace_back();
+      Slot slot;
       slot.batch.images = Tensor({size, 3, options.img_size, options.img_size});
       slot.batch.indices.assign(order.begin() + begin, order.begin() + begin + size);
       for (const int64_t i : slot.batch.indices)
         slot.batch.labels.push_back(samples[static_cast<size_t>(i)].label);
+      queue.push_back(std::move(slot));
     }
     work.notify_all();
   }
@@ -179,6 +180,7 @@ bool Loader::next(Batch& batch) {
   State& s = *state_;
   std::unique_lock lock(s.mutex);
   if (s.order.empty() || s.taken == s.batches()) return false;
+  s.open_batches();
   const auto begin = std::chrono::steady_clock::now();
   const auto full = [&] { return s.queue[0].done == s.queue[0].size(); };
   if (s.options.workers == 0)
@@ -193,7 +195,6 @@ bool Loader::next(Batch& batch) {
   batch = std::move(s.queue[0].batch);
   s.queue.pop_front();
   ++s.taken;
-  s.open_batches();
   return true;
 }
 

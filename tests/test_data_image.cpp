@@ -1,4 +1,9 @@
+#include <cstdio>
 #include <sstream>
+
+// clang-format off: jpeglib.h needs <cstdio> before it
+#include <jpeglib.h>
+// clang-format on
 
 #include "data/augment.h"
 #include "data/resize.h"
@@ -52,6 +57,38 @@ TEST_CASE("a JPEG with damaged pixels is an error, not a gray picture") {
   const size_t middle = bytes.size() - 300;
   for (size_t i = 0; i < 40; ++i) bytes[middle + i] = '\xff';
   CHECK(contains(error_of([&] { decode(bytes, "bird.jpg"); }), "bird.jpg: truncated or corrupt"));
+}
+
+TEST_CASE("a JPEG of more scans than any encoder makes is refused") {
+  // Every AC coefficient in two scans of its own: legal, and slow in proportion to their number.
+  std::vector<jpeg_scan_info> scans = {{1, {0}, 0, 0, 0, 0}};
+  for (int k = 1; k < 64; ++k) scans.push_back({1, {0}, k, k, 0, 1});
+  for (int k = 1; k < 64; ++k) scans.push_back({1, {0}, k, k, 1, 0});
+  for (const size_t count : {size_t{64}, scans.size()}) {
+    jpeg_compress_struct info;
+    jpeg_error_mgr errors;
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    unsigned char* bytes = nullptr;
+    unsigned long size = 0;
+    jpeg_mem_dest(&info, &bytes, &size);
+    info.image_width = info.image_height = 8;
+    info.input_components = 1;
+    info.in_color_space = JCS_GRAYSCALE;
+    jpeg_set_defaults(&info);
+    info.scan_info = scans.data();
+    info.num_scans = static_cast<int>(count);
+    jpeg_start_compress(&info, TRUE);
+    uint8_t line[8] = {0, 90, 10, 200, 40, 250, 3, 77};
+    JSAMPROW row = line;
+    for (int y = 0; y < 8; ++y) jpeg_write_scanlines(&info, &row, 1);
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    const std::string file(reinterpret_cast<char*>(bytes), size);
+    std::free(bytes);
+    const std::string error = error_of([&] { decode(file); });
+    CHECK((count == 64 ? error.empty() : contains(error, "more than 100 scans")));
+  }
 }
 
 TEST_CASE("a changed byte in a PNG is found by its checksums") {

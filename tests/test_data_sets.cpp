@@ -37,6 +37,20 @@ TEST_CASE("CUB's files are paired by id and labels count from zero") {
   CHECK(data.test[0].path == folder.path("images/001.Wren/a.jpg"));
 }
 
+TEST_CASE("the real CUB files of LSPT_DATA have the official split, and all decode") {
+  const char* root = std::getenv("LSPT_DATA");
+  if (!root) {
+    MESSAGE("LSPT_DATA is not set: no real data set was read");
+    return;
+  }
+  const Dataset data = open_dataset(std::string(root) + "/cub10/CUB_200_2011");
+  CHECK(data.class_names.size() == 10);
+  CHECK(data.class_names[0] == "001.Black_footed_Albatross");
+  CHECK(data.train.size() == 300);
+  CHECK(data.test.size() == 243);
+  for (const Sample& sample : data.test) CHECK(load_image(sample.path).width > 0);
+}
+
 TEST_CASE("class ids with gaps, and classes that only the test split has, are ranked together") {
   const TempFolder folder;
   write_cub(folder);
