@@ -11,8 +11,8 @@ namespace lspt {
 ///   a  = s w_ih^T + b_ih + h w_hh^T + b_hh         gates in PyTorch's order i, f, g, o
 ///   i = sigmoid(a_i)  f = sigmoid(a_f)  g = tanh(a_g)  o = sigmoid(a_o)
 ///   c' = f c + i g     h' = o tanh(c')
-/// s (M, D), h and c (M, H) or none (zeros, the first step), w_ih (4H, D) and
-/// w_hh (4H, H) in s's dtype, b_ih and b_hh (4H) f32 -> h' (M, H) in s's dtype, c' (M, H) f32.
+/// s (M, D), h (M, H), w_ih (4H, D), w_hh (4H, H) of one dtype; c (M, H), b_ih (4H), b_hh (4H) f32;
+/// h and c may be none (zeros, the first step) -> {h', c'}, h' (M, H) in s's dtype, c' (M, H) f32.
 /// Backward, with dC = dc' + dh' o (1 - tanh^2 c'):
 ///   da_i = dC g i (1 - i)   da_f = dC c f (1 - f)   da_g = dC i (1 - g^2)
 ///   da_o = dh' tanh(c') o (1 - o)

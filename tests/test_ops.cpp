@@ -8,7 +8,7 @@ using namespace lspt;
 using namespace lspt::test;
 
 // bf16 has 8 significant bits; a result may carry a few roundings of 2^-9 each.
-constexpr double kBf16 = 0.03;
+constexpr double kBf16 = 0.012;
 
 namespace {
 
