@@ -11,8 +11,9 @@ MARCH ?= native
 BUILD := build$(if $(SAN),-san)
 ARCH_DIR := $(shell $(CXX) -print-multiarch 2>/dev/null)
 
+# g++ 12 sees overlapping copies in plain string concatenation (GCC bug 105651): no -Wrestrict.
 CXXFLAGS := -std=c++20 -O3 -g1 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math \
-            -Wall -Wextra -Wshadow -Werror -I. -MMD -MP $(EXTRA_CXXFLAGS)
+            -Wall -Wextra -Wshadow -Werror -Wno-restrict -I. -MMD -MP $(EXTRA_CXXFLAGS)
 LDLIBS := -ldnnl -ljpeg -lz -lcrypto
 ifneq ($(DEPS_PREFIX),)
 CXXFLAGS += -isystem $(DEPS_PREFIX)/usr/include -isystem $(DEPS_PREFIX)/usr/include/$(ARCH_DIR)

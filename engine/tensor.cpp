@@ -73,6 +73,8 @@ void* Tensor::raw() const {
   return storage_ ? static_cast<char*>(storage_->data()) + offset_ : nullptr;
 }
 
+void Tensor::changed() const { storage_->derived.clear(); }
+
 Tensor Tensor::reshape(const Shape& shape) const {
   require(shape.numel() == numel_, "reshape: ", shape_, " to ", shape);
   Tensor view = *this;

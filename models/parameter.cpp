@@ -1,5 +1,8 @@
 #include "models/parameter.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "engine/parallel.h"
 #include "engine/random.h"
 
@@ -16,9 +19,12 @@ uint64_t hash_of(const std::string& name) {
 float element(const Random& random, uint64_t i, Draw draw) {
   if (draw.kind == Draw::uniform) return random.uniform(i, -1.0f, 1.0f);
   float value = random.normal(i);
-  if (draw.kind == Draw::truncated)  // redraw from far along the stream until inside
-    for (uint64_t retry = 1; std::abs(value) > 2.0f; ++retry)
-      value = random.normal(i + (retry << 32));
+  if (draw.kind == Draw::truncated) {
+    // Redraws come from far along the stream: parameters have less than 2^30 elements.
+    for (uint64_t retry = 1; std::abs(value) > 2.0f && retry < 8; ++retry)
+      value = random.normal(i + (retry << 30));
+    value = std::clamp(value, -2.0f, 2.0f);
+  }
   return value;
 }
 
@@ -58,7 +64,10 @@ Parameter Initializer::frozen(const std::string& name, const Shape& shape, Draw 
 void assign(Parameter& parameter, const Tensor& value) {
   require(value.shape() == parameter.var.shape(), ErrorKind::kWeights, "weights: ", parameter.name,
           " is ", value.shape(), ", expected ", parameter.var.shape());
-  if (parameter.var.node) return copy(parameter.var.value, value);
+  if (parameter.var.node) {
+    copy(parameter.var.value, value);
+    return parameter.var.value.changed();
+  }
   Tensor own(value.shape(),
              parameter.var.dtype());  // what was derived from the old one dies with it
   copy(own, value);

@@ -5,7 +5,7 @@
 ///   S^l      = Z_P^l + m^l                        if gspc, else Z_P^l
 ///   H^l, C^l = LSTM(S^l; H^{l-1}, C^{l-1})        one step per block
 ///   U^{l+1}  = [P^l if new_prompts is every] + carried
-///   carried  = A(H^l) | S^l | g Z_P^l + (1 - g) U^l | nothing     for carry = lstm | out | gate |
+///   carried  = A(H^l) | S^l | g S^l + (1 - g) U^l | nothing     for carry = lstm | out | gate |
 ///   none
 ///
 /// VPT: Jia et al. 2022; GaPT: Yoo et al. 2023, arXiv:2306.05067. LSPT: Mo et al. 2024,

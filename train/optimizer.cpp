@@ -41,6 +41,7 @@ void Optimizer::step(float lr) {
     else
       adamw_update(parameter.var.value, slot.first, slot.second, gradient, rate, config_, decay,
                    correction1, correction2);
+    parameter.var.value.changed();
     gradient = {};
   }
 }
