@@ -1,0 +1,16 @@
+/// The subcommands. Each prints its results to standard output and returns the exit code.
+#pragma once
+
+#include "train/options.h"
+
+namespace lspt {
+
+int run_train(Options options);
+int run_eval(const Options& options);
+int run_predict(const Options& options);
+int run_info(const Options& options);
+int run_convert(const Options& options);
+int run_bench(const Options& options);
+int run_synth(const Options& options);
+
+}  // namespace lspt

@@ -1,0 +1,54 @@
+// lspt: the one place that turns an error into a message and an exit code.
+#include <signal.h>
+
+#include <cstdio>
+#include <new>
+
+#include "engine/error.h"
+#include "train/commands.h"
+
+namespace {
+
+int run(const lspt::Invocation& invocation) {
+  switch (invocation.command->bit) {
+    case lspt::kTrain:
+      return lspt::run_train(invocation.options);
+    case lspt::kEval:
+      return lspt::run_eval(invocation.options);
+    case lspt::kPredict:
+      return lspt::run_predict(invocation.options);
+    case lspt::kInfo:
+      return lspt::run_info(invocation.options);
+    case lspt::kConvert:
+      return lspt::run_convert(invocation.options);
+    case lspt::kBench:
+      return lspt::run_bench(invocation.options);
+    case lspt::kSynth:
+      return lspt::run_synth(invocation.options);
+  }
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A file size limit shall be an error of write(), as a full disk is, not the end of the process.
+  signal(SIGXFSZ, SIG_IGN);
+  try {
+    const lspt::Invocation invocation = lspt::parse_command_line(argc, argv);
+    if (!invocation.command) {
+      std::fputs(invocation.text.c_str(), stdout);
+      return 0;
+    }
+    return run(invocation);
+  } catch (const lspt::Error& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return static_cast<int>(error.kind());
+  } catch (const std::bad_alloc&) {
+    std::fputs("error: out of memory; try a smaller --batch-size\n", stderr);
+    return static_cast<int>(lspt::ErrorKind::kMemory);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s (a bug in lspt)\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,187 @@
+#include "train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "engine/file.h"
+#include "ops/cross_entropy.h"
+#include "train/recipes.h"
+#include "train/setup.h"
+#include "train/signals.h"
+
+namespace lspt {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+double percent(int64_t part, int64_t whole) {
+  return 100.0 * static_cast<double>(part) / static_cast<double>(std::max<int64_t>(whole, 1));
+}
+
+}  // namespace
+
+Schedule schedule_of(const Options& o, int64_t steps_per_epoch) {
+  return {o.lr, o.min_lr, o.epochs, o.warmup_epochs, steps_per_epoch, o.sched == "epoch"};
+}
+
+Trainer::Trainer(Checkpoint& state, Model& model, Loader& train, Loader& test,
+                 const RunFolder& folder, Console& console)
+    : state_(state),
+      options_(state.options),
+      progress_(state.progress),
+      model_(model),
+      train_(train),
+      test_(test),
+      folder_(folder),
+      console_(console),
+      optimizer_(optimizer_config(options_), model.trainable()),
+      schedule_(schedule_of(options_, train.batches())),
+      rows_(read_csv(folder.file("metrics.csv"), progress_.epoch)) {
+  set_decay_groups(model.trainable(), optimizer_config(options_).kind);
+  if (progress_.updates > 0) optimizer_.load_state(state.optimizer, progress_.updates);
+}
+
+int Trainer::run() {
+  while (progress_.epoch < options_.epochs) {
+    EpochRow row;
+    row.epoch = progress_.epoch + 1;
+    if (!train_epoch(row)) return stop();
+    const auto evaluation = test();
+    if (!evaluation) return stop();
+    finish_epoch(row, *evaluation);
+  }
+  return 0;
+}
+
+bool Trainer::train_epoch(EpochRow& row) {
+  const auto begin = Clock::now();
+  const int64_t begun = progress_.step, first = begun * options_.batch_size;
+  train_.start(progress_.epoch, begun);
+  Batch batch;
+  while (train_.next(batch)) {
+    row.lr = schedule_.at(progress_.epoch, progress_.step);
+    const float loss = train_step(batch, row.lr);
+    ++progress_.step;
+    row.train_loss = progress_.loss_sum / static_cast<double>(progress_.seen);
+    row.train_top1 = percent(progress_.correct, progress_.seen);
+    row.seconds = since(begin);
+    row.images_per_second = static_cast<double>(progress_.seen - first) / row.seconds;
+    report_step(row, loss, row.seconds, begun);
+    if (caught_signal() != 0) return false;
+  }
+  // Nothing was left to do if the run was stopped during the evaluation.
+  row.lr = schedule_.at(progress_.epoch, train_.batches() - 1);
+  row.train_loss = progress_.loss_sum / static_cast<double>(progress_.seen);
+  row.train_top1 = percent(progress_.correct, progress_.seen);
+  return true;
+}
+
+float Trainer::train_step(const Batch& batch, double lr) {
+  const int64_t size = static_cast<int64_t>(batch.labels.size());
+  const std::vector<int64_t> labels(batch.labels.begin(), batch.labels.end());
+  const Tensor targets = one_hot(labels, static_cast<int64_t>(state_.class_names.size()),
+                                 static_cast<float>(options_.label_smoothing));
+  Tape tape;
+  const Var logits = model_.forward(
+      batch.images, {static_cast<uint64_t>(options_.seed), static_cast<uint32_t>(progress_.epoch),
+                     static_cast<uint64_t>(progress_.step)});
+  const Var loss = cross_entropy(logits, targets);
+  const float value = loss.value.to_vector()[0];
+  require(std::isfinite(value), ErrorKind::kDiverged, "training diverged: loss ", value,
+          " in epoch ", progress_.epoch + 1, ", step ", progress_.step + 1, " of ",
+          train_.batches(), ", learning rate ", lr,
+          "\nThe update before made the weights too large", ". Try a smaller --lr; ",
+          folder_.path(), " keeps the last good checkpoint, if any");
+  tape.backward(loss);
+  optimizer_.step(static_cast<float>(lr));
+  progress_.updates = optimizer_.updates();
+  progress_.loss_sum += static_cast<double>(value) * static_cast<double>(size);
+  progress_.seen += size;
+  for (const int64_t rank : ranks(logits.value, batch.labels)) progress_.correct += rank == 0;
+  return value;
+}
+
+void Trainer::report_step(const EpochRow& row, double loss, double seconds, int64_t begun) {
+  const int64_t steps = train_.batches(), done = progress_.step;
+  const int64_t epochs_left = options_.epochs - progress_.epoch;
+  const double a_step = seconds / static_cast<double>(done - begun);
+  const double left = a_step * static_cast<double>(epochs_left * steps - done) +
+                      test_seconds_ * static_cast<double>(epochs_left);
+  const std::string text = format(
+      "Train: epoch %lld/%lld [%4lld/%lld]  loss %.4f (%.4f)  Acc@1 %.2f  lr %.3g  "
+      "%.1f img/s  data %.0f%%  ETA %s",
+      static_cast<long long>(progress_.epoch + 1), static_cast<long long>(options_.epochs),
+      static_cast<long long>(done), static_cast<long long>(steps), loss, row.train_loss,
+      row.train_top1, row.lr, row.images_per_second, 100.0 * train_.wait_seconds() / seconds,
+      clock_text(left).c_str());
+  const bool due =
+      done == begun + 1 || done == steps || (done - begun) % options_.log_interval == 0;
+  console_.bar(text, due);
+  if (!due) return;
+  if (console_.has_bar())
+    console_.log(text);
+  else
+    console_.line(text);
+}
+
+std::optional<Evaluation> Trainer::test() {
+  const auto begin = Clock::now();
+  auto evaluation = evaluate(model_, test_, [&](int64_t done) {
+    console_.bar(format("Test: epoch %lld [%lld/%lld]", static_cast<long long>(progress_.epoch + 1),
+                        static_cast<long long>(done), static_cast<long long>(test_.batches())));
+    return caught_signal() == 0;
+  });
+  test_seconds_ = since(begin);
+  return evaluation;
+}
+
+void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
+  require(std::isfinite(e.loss), ErrorKind::kDiverged, "training diverged: test loss ", e.loss,
+          " after epoch ", row.epoch, ", learning rate ", row.lr, "\nTry a smaller --lr; ",
+          folder_.path(), " keeps the last good checkpoint, if any");
+  row.eval_loss = e.loss;
+  row.eval_top1 = e.top1;
+  row.eval_top5 = e.top5;
+  rows_.push_back(row);
+  const bool best = e.top1 > progress_.best_top1;
+  if (best) {
+    progress_.best_top1 = e.top1;
+    progress_.best_epoch = row.epoch;
+  }
+  progress_ = {.epoch = row.epoch,
+               .updates = progress_.updates,
+               .best_top1 = progress_.best_top1,
+               .best_epoch = progress_.best_epoch};
+  // Checkpoints first: rows of epochs that no checkpoint has are dropped when a run goes on.
+  if (best) save("best.safetensors");
+  save("last.safetensors");
+  write_atomically(folder_.file("metrics.csv"), csv_of(rows_));
+  write_atomically(folder_.file("curves.svg"),
+                   curves_svg(rows_, options_.method + ", " + options_.model));
+  console_.line(format("Test:  epoch %lld/%lld  loss %.4f  Acc@1 %.4f  Acc@5 %.4f  (%.1f s)%s",
+                       static_cast<long long>(row.epoch), static_cast<long long>(options_.epochs),
+                       e.loss, e.top1, e.top5, test_seconds_, best ? "  best so far" : ""));
+}
+
+void Trainer::save(const std::string& name) {
+  state_.trained = trained_values(model_);
+  state_.optimizer = optimizer_.state();
+  save_checkpoint(folder_.file(name), state_);
+}
+
+int Trainer::stop() {
+  save("last.safetensors");
+  console_.line(format("stopped in epoch %lld after step %lld of %lld; saved. Go on with: "
+                       "lspt train --resume ",
+                       static_cast<long long>(progress_.epoch + 1),
+                       static_cast<long long>(progress_.step),
+                       static_cast<long long>(train_.batches())) +
+                folder_.path());
+  return caught_signal();
+}
+
+}  // namespace lspt
