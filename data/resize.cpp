@@ -6,7 +6,7 @@
 
 #include "engine/error.h"
 
-// Pillow's weights are computed without fused multiply-add; a last bit would show in some pixels.
+// Pillow's weights are computed without fused multiply-add: with it, one could round the other way.
 #pragma GCC optimize("fp-contract=off")
 
 namespace lspt {
