@@ -19,8 +19,8 @@ namespace lspt {
 ///   ds = da w_ih   dh = da w_hh   dc = dC f   dw_ih = da^T s   dw_hh = da^T h
 ///   db_ih = db_hh = sum of da
 /// Keeps s, h, c, c' and the four gates (s's dtype). Both weights are packed once and the packs
-/// kept with their memory (Storage::derived), for all the steps they serve: whoever changes
-/// trainable values in place must clear `derived`. Throws Error if the sizes do not fit.
+/// kept with their memory, for all the steps they serve: whoever changes trainable values in place
+/// says so by Tensor::changed(). Throws Error if the sizes do not fit.
 /// Source: Hochreiter, Schmidhuber 1997, with the forget gate of Gers et al. 2000. That LSPT steps
 /// it along the blocks is *inferred* (Mo et al. 2024, arXiv:2402.17406).
 std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c, const Var& w_ih,
