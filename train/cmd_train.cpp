@@ -172,8 +172,6 @@ int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, C
   Trainer trainer(state, *model, train, test, folder, console);
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return 128 + signal;
-  console.line("results are in " + folder.path() +
-               ": metrics.csv curves.svg best.safetensors last.safetensors");
   print_result(o, state.progress, trainer.rows(), folder);
   return 0;
 }

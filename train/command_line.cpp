@@ -23,7 +23,7 @@ std::vector<std::string> spellings(unsigned command) {
 
 std::string suggestion(const std::string& word, const std::vector<std::string>& words) {
   const std::string near = nearest(word, words);
-  return near.empty() ? "" : "; did you mean " + near + "?";
+  return near.empty() ? "." : "; did you mean " + near + "?";
 }
 
 bool looks_like_flag(const std::string& word) {
@@ -83,7 +83,7 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
                                  names, [take] { take("1"); }, description(flag))
                            : sub->add_option_function<std::string>(names, take, description(flag))
                                  ->type_name(flag.value);
-    option->group(flag.group);
+    option->group(flag.group)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
   return sub;
 }

@@ -35,7 +35,9 @@ constexpr Recipe kRecipes[] = {
 const Recipe& recipe_of(const std::string& method) {
   for (const Recipe& recipe : kRecipes)
     if (method == recipe.method) return recipe;
-  fail(ErrorKind::kUsage, "--method: no recipe for ", method);
+  const std::string near = nearest(method, method_names());
+  fail(ErrorKind::kUsage, "--method: '", method, "' is unknown",
+       near.empty() ? "" : "; did you mean " + near + "?");
 }
 
 const char* name_of(Carry carry) {

@@ -45,7 +45,8 @@ Backbone load_weights(const Options& o) {
   out.file.bytes = fs::file_size(o.weights);
   out.file.sha256 = sha256_of(o.weights);
   out.hint.family = out.loaded.family;
-  if (out.loaded.family == Family::lspt) {  // a run of ours trained it: its inputs and its pooling
+  // A run of ours trained it: its inputs and its pooling.
+  if (WeightFile::open(o.weights).metadata().contains("lspt")) {
     const Options before = load_checkpoint(o.weights).options;
     out.hint.pool = before.pool;
     out.hint.normalization = before.normalization;

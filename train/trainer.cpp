@@ -18,6 +18,9 @@ double since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
+/// Weights that lose this much are lost, even where the numbers still fit into a float.
+constexpr double kLargestLoss = 1e6;
+
 double percent(int64_t part, int64_t whole) {
   return 100.0 * static_cast<double>(part) / static_cast<double>(std::max<int64_t>(whole, 1));
 }
@@ -91,9 +94,9 @@ float Trainer::train_step(const Batch& batch, double lr) {
                      static_cast<uint64_t>(progress_.step)});
   const Var loss = cross_entropy(logits, targets);
   const float value = loss.value.to_vector()[0];
-  require(std::isfinite(value), ErrorKind::kDiverged, "training diverged: loss ", value,
-          " in epoch ", progress_.epoch + 1, ", step ", progress_.step + 1, " of ",
-          train_.batches(), ", learning rate ", lr,
+  require(std::isfinite(value) && value < kLargestLoss, ErrorKind::kDiverged,
+          "training diverged: loss ", value, " in epoch ", progress_.epoch + 1, ", step ",
+          progress_.step + 1, " of ", train_.batches(), ", learning rate ", lr,
           "\nThe update before made the weights too large", ". Try a smaller --lr; ",
           folder_.path(), " keeps the last good checkpoint, if any");
   tape.backward(loss);
@@ -140,9 +143,10 @@ std::optional<Evaluation> Trainer::test() {
 }
 
 void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
-  require(std::isfinite(e.loss), ErrorKind::kDiverged, "training diverged: test loss ", e.loss,
-          " after epoch ", row.epoch, ", learning rate ", row.lr, "\nTry a smaller --lr; ",
-          folder_.path(), " keeps the last good checkpoint, if any");
+  require(std::isfinite(e.loss) && e.loss < kLargestLoss, ErrorKind::kDiverged,
+          "training diverged: test loss ", e.loss, " after epoch ", row.epoch, ", learning rate ",
+          row.lr, "\nTry a smaller --lr; ", folder_.path(),
+          " keeps the last good checkpoint, if any");
   row.eval_loss = e.loss;
   row.eval_top1 = e.top1;
   row.eval_top5 = e.top5;

@@ -25,8 +25,9 @@ class Trainer {
           Console& console);
 
   /// Returns 0, or the signal that asked to stop: the step under way is finished and
-  /// last.safetensors saved first. Throws Error(kDiverged) if the loss becomes non-finite, before
-  /// the step is taken; Error(kWrite) if a file cannot be written, the earlier one is kept then.
+  /// last.safetensors saved first. Throws Error(kDiverged) if the loss becomes non-finite or
+  /// larger than a million, before the step is taken; Error(kWrite) if a file cannot be written,
+  /// the earlier one is kept then.
   int run();
   const std::vector<EpochRow>& rows() const { return rows_; }
 

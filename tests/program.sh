@@ -1,0 +1,183 @@
+#!/bin/sh
+# The program as a user meets it: train, eval and predict on drawn birds, resuming, and every kind
+# of bad input with its message and exit code. Environment: LSPT, the program.
+set -u
+
+LSPT=${LSPT:-build/lspt}
+case $LSPT in /*) ;; *) LSPT=$PWD/$LSPT ;; esac
+work=$(mktemp -d "${TMPDIR:-/tmp}/lspt_program_XXXXXX")
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+passed=0
+
+pass() { passed=$((passed + 1)); echo "PASS $1"; }
+fail() {
+  failed=$((failed + 1))
+  echo "FAIL $1"
+  sed 's/^/     /' err | tail -8
+}
+# check NAME COMMAND...: the command succeeds.
+check() {
+  name=$1
+  shift
+  if "$@" >out 2>err; then pass "$name"; else fail "$name"; fi
+}
+# refuse NAME CODE TEXT COMMAND...: it exits with CODE and standard error holds TEXT.
+refuse() {
+  name=$1 code=$2 text=$3
+  shift 3
+  "$@" >out 2>err
+  got=$?
+  if [ $got -eq "$code" ] && grep -q -e "$text" err; then pass "$name"; else
+    fail "$name (exit code $got, $code expected; '$text' expected in the message)"
+  fi
+}
+
+tiny="--model vit_tiny_patch16_224 --img-size 32"
+train="$LSPT train --data birds $tiny --batch-size 8 --workers 1 --threads 1"
+lspt="$train --method lspt --prompts 2"
+
+check "synth draws a data set" "$LSPT" synth --output birds --classes 3 --train-per-class 8 \
+  --test-per-class 4 --size 48
+check "help" "$LSPT" train --help
+grep -q "Exit codes" out || fail "help names the exit codes"
+
+# A backbone that is a file: train everything once, then tune prompts on what came out.
+check "train full" $train --method full --epochs 1 --output full
+weights="--weights full/last.safetensors"
+for method in lspt vpt-deep; do
+  check "train $method on those weights" $train --method $method --prompts 2 $weights --epochs 2 \
+    --warmup-epochs 1 --output $method
+done
+check "train linear in bf16" $train --method linear $weights --epochs 1 --dtype bf16 --output linear
+for name in config.json metrics.csv log.txt last.safetensors best.safetensors curves.svg; do
+  [ -s "lspt/$name" ] || { : >err; fail "the output folder has $name"; }
+done
+[ "$(ls -A lspt | wc -l)" -eq 6 ] && pass "six files and nothing else" || { ls -A lspt >err; fail "six files and nothing else"; }
+
+check "eval" "$LSPT" eval --checkpoint lspt --output evaluated
+logged=$(cut -d, -f5 lspt/metrics.csv | tail -n +2 | sort -g | tail -n 1)
+grep -q "Acc@1 $logged " out && pass "eval of best is what training logged" || fail "eval of best is what training logged"
+[ "$(wc -l <evaluated/per_class.csv)" -eq 4 ] && pass "a line a class" || fail "a line a class"
+check "eval --json" "$LSPT" eval --checkpoint lspt/last.safetensors --json
+grep -q '"top1":' out || fail "eval --json prints top1"
+image=$(ls birds/images/*/*.jpg | head -n 1)
+check "predict an image" "$LSPT" predict --checkpoint lspt --topk 2 "$image"
+[ "$(grep -o '00[123]\.[A-Z]' out | wc -l)" -ge 2 ] && pass "predict names classes" || fail "predict names classes"
+check "predict a folder --json" "$LSPT" predict --checkpoint lspt --json birds/images
+[ "$(wc -l <out)" -eq 36 ] && pass "predict answers for every image" || fail "predict answers for every image"
+check "info of weights" "$LSPT" info full/last.safetensors
+check "info of a run" "$LSPT" info lspt
+grep -q "best Acc@1" out || fail "info of a run says its best"
+check "convert" "$LSPT" convert full/last.safetensors timm.safetensors
+check "train on the converted file" $train --method linear --weights timm.safetensors --epochs 1 --output converted
+check "bench" "$LSPT" bench $tiny --method forward,lspt --dtype f32,bf16 --prompts 2 --batch-size 2 \
+  --iterations 1 --warmup 0 --json
+[ "$(grep -c '"fraction_of_peak":[0-9]' out)" -eq 4 ] && pass "bench prints a line a setting" || fail "bench prints a line a setting"
+
+# Resuming.
+same() { # NAME A B
+  if cmp "$2/last.safetensors" "$3/last.safetensors" >err 2>&1 &&
+    cmp "$2/best.safetensors" "$3/best.safetensors" >>err 2>&1; then pass "$1"; else fail "$1"; fi
+}
+check "three epochs" $lspt $weights --epochs 3 --output straight
+check "one epoch" $lspt $weights --epochs 1 --output parts
+check "and two more" "$LSPT" train --resume parts --epochs 3 --threads 1 --workers 0
+same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
+[ "$(cut -d, -f1-7 straight/metrics.csv)" = "$(cut -d, -f1-7 parts/metrics.csv)" ] && pass "and so is metrics.csv" || fail "and so is metrics.csv"
+
+# Stopping by signals, wherever they find the run. The cosine depends on --epochs, so all of it counts.
+long="$lspt $weights --epochs 40 --warmup-epochs 2 --log-interval 1"
+check "forty epochs" $long --output long
+for stop in INT:130 TERM:143; do
+  signal=${stop%:*} code=${stop#*:}
+  (trap - INT; exec $long --output "stop$signal" >out 2>err) &
+  pid=$!
+  while ! grep -q "epoch 2/" "stop$signal/log.txt" 2>/dev/null && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+  # A shell without job control starts its children with SIGINT ignored; the program asks for it again.
+  kill -s "$signal" $pid
+  wait $pid
+  got=$?
+  [ $got -eq "$code" ] && pass "SIG$signal exits $code" || fail "SIG$signal exits $code (got $got)"
+  check "resume after SIG$signal" "$LSPT" train --resume "stop$signal" --threads 1
+  same "and the end is the same" long "stop$signal"
+done
+
+# Command line.
+refuse "unknown flag" 2 "did you mean --batch-size" "$LSPT" train --batch-szie 4
+refuse "unknown command" 2 "did you mean train" "$LSPT" trian
+refuse "no command" 2 "no command" "$LSPT"
+refuse "a number that is none" 2 "--lr: 'nan'" "$LSPT" train --lr nan
+refuse "no CUDA here" 2 "CPU only" $lspt --device cuda --output x
+refuse "an odd model" 2 "vit_" $lspt --model vit_huge --output x
+refuse "an output folder in use" 2 "not empty" $lspt --output lspt
+refuse "resuming with another setting" 2 "checkpoint lspt, command line gapt" "$LSPT" train --resume lspt --method gapt
+refuse "resuming nothing" 2 "does not exist" "$LSPT" train --resume nowhere
+refuse "resuming on another backbone" 2 "not the file" "$LSPT" train --resume lspt --epochs 3 --weights timm.safetensors
+
+# Data.
+cp "$image" good.jpg
+head -c 700 good.jpg >short.jpg
+(head -c 800 good.jpg; printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'; tail -c +841 good.jpg) >corrupt.jpg
+printf '<!DOCTYPE html><html></html>' >page.jpg
+: >empty.jpg
+list() { # FOLDER LINE...: a data set of list files
+  folder=$1
+  shift
+  mkdir "$folder"
+  cp ./*.jpg "$folder"
+  printf '%s\n' "good.jpg 0" "good.jpg 1" >"$folder/test.txt"
+  printf '%s\n' "$@" >"$folder/train.txt"
+  data="$LSPT train --data $folder $tiny --method linear --epochs 1 --batch-size 4 --threads 1 --workers 1 --output x"
+}
+refuse "no data folder" 3 "nowhere" "$LSPT" train --data nowhere $tiny --output x
+list set1 "good.jpg 0" "absent.jpg 1"
+refuse "a list that names a missing file" 3 "train.txt:2" $data
+list set2 "good.jpg 0" "good.jpg -1"
+refuse "a label out of range" 3 "train.txt:2" $data
+[ ! -e x ] && pass "a refused run leaves no folder" || { ls -A x >err; fail "a refused run leaves no folder"; }
+for bad in short corrupt page empty; do
+  list "set_$bad" "good.jpg 0" "$bad.jpg 1"
+  refuse "a bad image ($bad)" 3 "$bad.jpg" $data
+  rm -rf x
+done
+refuse "predict a missing image" 3 "absent.jpg" "$LSPT" predict --checkpoint lspt absent.jpg
+
+# Weights.
+weigh() { refuse "$1" 4 "$2" $lspt --weights "$3" --output y; }
+: >empty.pth
+weigh "0-byte weights" "empty" empty.pth
+printf '<!DOCTYPE html><html><body>Not found</body></html>' >page.pth
+weigh "a web page as weights" "HTML" page.pth
+size=$(wc -c <full/last.safetensors)
+head -c $((size / 2)) full/last.safetensors >short.safetensors
+weigh "truncated weights" "short.safetensors" short.safetensors
+weigh "missing weights" "absent.pth" absent.pth
+printf 'cos\nsystem\n(S"touch owned"\ntR.' >system.pkl
+weigh "a pickle that asks for os.system" "system" system.pkl
+[ ! -e owned ] && pass "and nothing ran" || fail "and nothing ran"
+refuse "weights of another model" 4 "vit_tiny\|192" "$LSPT" train --data birds --model vit_small_patch16_224 \
+  --img-size 32 --weights full/last.safetensors --output y
+cp lspt/best.safetensors bent.safetensors
+printf 'X' | dd of=bent.safetensors bs=1 seek=$(($(wc -c <bent.safetensors) - 5)) conv=notrunc 2>/dev/null
+refuse "a damaged checkpoint" 4 "damaged" "$LSPT" eval --checkpoint bent.safetensors
+refuse "eval with another backbone" 4 "not the file" "$LSPT" eval --checkpoint lspt --weights timm.safetensors
+refuse "weights that are no checkpoint" 4 "no checkpoint" "$LSPT" eval --checkpoint timm.safetensors
+
+# Running.
+for method in linear vpt-deep lspt full; do
+  refuse "a learning rate that diverges ($method)" 5 "epoch 1, step" $train --method $method \
+    --lr 1e30 --warmup-epochs 0 --epochs 1 --output "diverged_$method"
+done
+: >file
+refuse "an output folder that cannot be" 7 "file/run" $lspt --epochs 1 --output file/run
+check "one epoch" $lspt --epochs 1 --output full_disk
+cp full_disk/last.safetensors before.safetensors
+# In blocks of 512 bytes: room for the small files, not for a checkpoint.
+refuse "a full disk during a save" 7 "as it was before" sh -c "ulimit -f 64; exec \"$LSPT\" train --resume full_disk --epochs 2 --threads 1"
+check "keeps the old checkpoint" cmp full_disk/last.safetensors before.safetensors
+check "and the run goes on later" "$LSPT" train --resume full_disk --epochs 2 --threads 1
+
+echo "program.sh: $passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -1,0 +1,171 @@
+// Checkpoints, metrics, curves and the run folder.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "tests/weights_fixture.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+#include "train/recipes.h"
+#include "train/run_folder.h"
+
+using namespace lspt;
+using namespace lspt::testing;
+
+namespace {
+
+Checkpoint example() {
+  Checkpoint c;
+  c.options.data = "birds";
+  resolve(c.options, std::nullopt);
+  c.progress = {.epoch = 3,
+                .step = 17,
+                .updates = 320,
+                .loss_sum = 1.0 / 3.0,
+                .correct = 5,
+                .seen = 9,
+                .best_top1 = 200.0 / 3.0,
+                .best_epoch = 2};
+  c.backbone = {"/a/mae.pth", 123, std::string(64, 'a')};
+  c.class_names = {"001.Gull", "tern \"b\"", "caf\xc3\xa9"};
+  c.data_digest = "d";
+  c.trained["head.weight"] = Tensor::from({1, -2, 3.5f, 1e-30f}, {2, 2});
+  c.trained["prompt.0"] = Tensor::from({0.1f}, {1, 1});
+  c.optimizer["momentum.prompt.0"] = Tensor::from({7}, {1, 1});
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint comes back as it was saved, and the same one gives the same bytes") {
+  const TempFolder folder;
+  const Checkpoint saved = example();
+  save_checkpoint(folder / "a", saved);
+  save_checkpoint(folder / "b", saved);
+  CHECK(read_bytes(folder / "a") == read_bytes(folder / "b"));
+  const Checkpoint loaded = load_checkpoint(folder / "a");
+  CHECK(loaded.progress.epoch == 3);
+  CHECK(loaded.progress.step == 17);
+  CHECK(loaded.progress.updates == 320);
+  CHECK(loaded.progress.loss_sum == saved.progress.loss_sum);
+  CHECK(loaded.progress.best_top1 == saved.progress.best_top1);
+  CHECK(loaded.class_names == saved.class_names);
+  CHECK(loaded.backbone.path == "/a/mae.pth");
+  CHECK(loaded.backbone.bytes == 123);
+  CHECK(to_json(loaded.options, true) == to_json(saved.options, true));
+  REQUIRE(loaded.trained.size() == 2);
+  REQUIRE(loaded.optimizer.size() == 1);
+  CHECK(loaded.trained.at("head.weight").to_vector() == std::vector<float>{1, -2, 3.5f, 1e-30f});
+  CHECK(loaded.optimizer.at("momentum.prompt.0").to_vector()[0] == 7);
+}
+
+TEST_CASE("every single-bit flip of a checkpoint is detected") {
+  const TempFolder folder;
+  save_checkpoint(folder / "good", example());
+  const std::string good = read_bytes(folder / "good");
+  int undetected = 0;
+  for (size_t at = 0; at < good.size(); at += 3) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
+    write_bytes(folder / "bad", bad);
+    const std::string error = error_of([&] { load_checkpoint(folder / "bad"); });
+    if (!error.starts_with("4: ")) {
+      CAPTURE(at);
+      CHECK(error == "an error");
+      ++undetected;
+    }
+  }
+  CHECK(undetected == 0);
+}
+
+TEST_CASE("a truncated checkpoint, plain weights and a missing file are refused") {
+  const TempFolder folder;
+  save_checkpoint(folder / "good", example());
+  const std::string good = read_bytes(folder / "good");
+  for (size_t size = 0; size < good.size(); size += 97) {
+    write_bytes(folder / "bad", good.substr(0, size));
+    CHECK(error_of([&] { load_checkpoint(folder / "bad"); }).starts_with("4: "));
+  }
+  CHECK(error_of([&] { load_checkpoint(folder / "none"); }).starts_with("4: "));
+}
+
+TEST_CASE("a value that is not finite is not saved over a good checkpoint") {
+  const TempFolder folder;
+  save_checkpoint(folder / "last", example());
+  const std::string before = read_bytes(folder / "last");
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    Checkpoint diverged = example();
+    diverged.trained["prompt.0"] = Tensor::from({bad}, {1, 1});
+    CHECK(contains(error_of([&] { save_checkpoint(folder / "last", diverged); }),
+                   "prompt.0 is not finite"));
+    CHECK(read_bytes(folder / "last") == before);
+  }
+}
+
+TEST_CASE("another order, label or split of the images is another data set") {
+  Dataset dataset;
+  dataset.train = {{"x/a.jpg", 0}, {"x/b.jpg", 1}};
+  dataset.test = {{"x/c.jpg", 1}};
+  const std::string digest = data_digest_of(dataset);
+  Dataset moved = dataset;
+  for (Sample& sample : moved.train) sample.path = "elsewhere" + sample.path.substr(1);
+  CHECK(data_digest_of(moved) == digest);
+  Dataset relabelled = dataset;
+  relabelled.train[0].label = 1;
+  CHECK(data_digest_of(relabelled) != digest);
+  Dataset swapped = dataset;
+  std::swap(swapped.train[0], swapped.train[1]);
+  CHECK(data_digest_of(swapped) != digest);
+}
+
+TEST_CASE("the rank of a label counts larger scores, earlier equal ones and every NaN") {
+  const Tensor logits = Tensor::from({1, 3, 2, 3, 3, 3, NAN, 0, 1}, {3, 3});
+  CHECK(ranks(logits, {2, 1, 2}) == std::vector<int64_t>{1, 1, 1});
+  CHECK(ranks(logits, {1, 0, 0})[2] == 2);
+}
+
+TEST_CASE("metrics.csv is read back up to an epoch") {
+  const TempFolder folder;
+  std::vector<EpochRow> rows;
+  for (int64_t epoch = 1; epoch <= 4; ++epoch)
+    rows.push_back({epoch, 1.5, 20, 1.25, 40.5, 80, 0.01, 300, 12.5});
+  write_bytes(folder / "m.csv", csv_of(rows));
+  const auto some = read_csv(folder / "m.csv", 2);
+  REQUIRE(some.size() == 2);
+  CHECK(some[1].epoch == 2);
+  CHECK(some[1].eval_top1 == 40.5);
+  CHECK(csv_of(read_csv(folder / "m.csv", 9)) == csv_of(rows));
+  CHECK(read_csv(folder / "none.csv", 9).empty());
+}
+
+TEST_CASE("curves are drawn for no epoch, one, and one with a loss that is not finite") {
+  EpochRow row{1, 1.5, 20, 1.25, 40.5, 80, 0.01, 300, 12.5};
+  CHECK(contains(curves_svg({}, "a < b"), "a &lt; b"));
+  CHECK(contains(curves_svg({row}, "t"), "<circle"));
+  EpochRow bad = row;
+  bad.epoch = 2;
+  bad.eval_loss = NAN;
+  const std::string svg = curves_svg({row, bad}, "t");
+  CHECK_FALSE(contains(svg, "nan"));
+  CHECK(contains(svg, "</svg>"));
+}
+
+TEST_CASE("a run folder is locked, kept clean, and not shared with what is there") {
+  const TempFolder parent;
+  { const RunFolder unused(parent / "a/b", FolderMode::fresh); }
+  CHECK_FALSE(std::filesystem::exists(parent / "a/b"));
+  {
+    const RunFolder run(parent / "run/", FolderMode::fresh);
+    CHECK(run.file("x") == parent / "run/x");
+    write_bytes(run.file("log.txt"), "x");
+    CHECK(contains(error_of([&] { RunFolder(parent / "run", FolderMode::resume); }),
+                   "another lspt is writing there"));
+  }
+  CHECK(contains(error_of([&] { RunFolder(parent / "run", FolderMode::fresh); }), "2: --output"));
+  { const RunFolder again(parent / "run", FolderMode::resume); }
+  CHECK(std::filesystem::exists(parent / "run/log.txt"));
+  { const RunFolder over(parent / "run", FolderMode::overwrite); }
+  CHECK_FALSE(std::filesystem::exists(parent / "run/log.txt"));
+  write_bytes(parent / "file", "x");
+  CHECK(error_of([&] { RunFolder(parent / "file/run", FolderMode::fresh); }).starts_with("7: "));
+}

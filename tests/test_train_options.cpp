@@ -1,0 +1,168 @@
+// The flag table, the command line and the recipes.
+#include <doctest/doctest.h>
+
+#include "tests/weights_fixture.h"
+#include "train/recipes.h"
+
+using namespace lspt;
+using namespace lspt::testing;
+
+namespace {
+
+Invocation parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "lspt");
+  return parse_command_line(static_cast<int>(words.size()), words.data());
+}
+
+std::string refusal(const std::vector<const char*>& words) {
+  return error_of([&] { parse(words); });
+}
+
+}  // namespace
+
+TEST_CASE("a command line becomes options, by every spelling of a flag") {
+  const auto o = parse({"train", "--data-dir", "d", "-b", "32", "--lr=1e-3", "--num-prompts", "7",
+                        "--method", "vpt-deep", "--overwrite"})
+                     .options;
+  CHECK(o.data == "d");
+  CHECK(o.batch_size == 32);
+  CHECK(o.lr == 1e-3);
+  CHECK(o.prompts == 7);
+  CHECK(o.method == "vpt-deep");
+  CHECK(o.overwrite);
+  CHECK(o.has("lr"));
+  CHECK_FALSE(o.has("epochs"));
+  CHECK(parse({"predict", "--checkpoint", "c", "a.jpg", "b.jpg"}).options.files.size() == 2);
+}
+
+TEST_CASE("an unknown flag, command or choice is refused with the nearest spelling") {
+  CHECK(contains(refusal({"train", "--batch-szie", "4"}), "2: lspt train: no flag --batch-szie"));
+  CHECK(contains(refusal({"train", "--batch-szie", "4"}), "did you mean --batch-size?"));
+  CHECK(contains(refusal({"trian"}), "did you mean train?"));
+  CHECK(contains(refusal({"train", "--method", "lsptt"}), "did you mean lspt?"));
+  CHECK_FALSE(contains(refusal({"train", "--frobnicate"}), "did you mean"));
+  CHECK(contains(refusal({"eval", "--epochs", "3"}), "no flag --epochs"));
+  CHECK(refusal({}).starts_with("2: "));
+}
+
+TEST_CASE("numbers must be numbers, finite and in range") {
+  for (const char* bad : {"nan", "inf", "-1", "1,5", "", "1e99", "0x10", " 1"}) {
+    CAPTURE(bad);
+    CHECK(contains(refusal({"train", "--lr", bad}), "2: --lr: '"));
+  }
+  for (const char* bad : {"0", "1.5", "1e3", "99999999999999999999", "many"}) {
+    CAPTURE(bad);
+    CHECK(
+        contains(refusal({"train", "--epochs", bad}), "a whole number from 1 to 100000 expected"));
+  }
+  CHECK(parse({"train", "--gate-init", "-5"}).options.gate_init == -5);
+  CHECK(contains(refusal({"train", "--lr"}), "2: command line: "));
+  CHECK(contains(refusal({"convert", "a"}), "2: command line: "));
+}
+
+TEST_CASE("help of every command names each of its flags, an example and the exit codes") {
+  CHECK(contains(parse({"--help"}).text, "synth"));
+  CHECK(contains(parse({"--version"}).text, kVersion));
+  for (const Command& command : commands()) {
+    CAPTURE(command.name);
+    const std::string help = parse({command.name.c_str(), "--help"}).text;
+    for (const Flag& flag : flags()) {
+      CAPTURE(flag.name);
+      if (flag.commands & command.bit) CHECK(contains(help, "--" + flag.name));
+    }
+    CHECK(contains(help, command.example));
+    CHECK(contains(help, "Exit codes"));
+  }
+  CHECK(contains(parse({"train", "--help"}).text, "momentum of sgd [0.9]"));
+}
+
+TEST_CASE("no command has two flags with one spelling, and every default passes its own check") {
+  for (const Command& command : commands()) {
+    std::set<std::string> seen;
+    for (const Flag& flag : flags()) {
+      if (!(flag.commands & command.bit)) continue;
+      CAPTURE(flag.name);
+      CHECK(seen.insert(flag.name).second);
+      Options options;
+      const std::string value = flag.fallback.empty() ? text_of(options, flag) : flag.fallback;
+      if (!value.empty() && flag.default_text.empty())
+        CHECK(error_of([&] { set_value(options, flag, value); }) == "");
+    }
+  }
+}
+
+TEST_CASE("options survive JSON exactly, and foreign JSON is refused") {
+  Options options =
+      parse({"train", "--data", "d \"q\"", "--lr", "0.1", "--weight-decay", "1e-300", "--seed",
+             "9007199254740991", "--lstm-share", "0", "--mean-scope", "patches+cls"})
+          .options;
+  resolve(options, std::nullopt);
+  const std::string text = to_json(options, true);
+  CHECK(to_json(options_from_json(text, "file"), true) == text);
+  CHECK(options_from_json(text, "file").weight_decay == 1e-300);
+  CHECK_FALSE(options_from_json(text, "file").lstm_share);
+  for (const char* bad : {"", "[]", "{\"nonsense\": 1}", "{\"lr\": \"x\"}", "{\"lr\": [1]}",
+                          "{\"epochs\": -1}", "{\"method\": \"magic\"}"})
+    CHECK(error_of([&] { options_from_json(bad, "file"); }).starts_with("4: file: "));
+}
+
+TEST_CASE("recipes fill what was not given and nothing else") {
+  Options deep = parse({"train", "--method", "vpt-deep", "--lr", "3"}).options;
+  resolve(deep, std::nullopt);
+  CHECK(deep.lr == 3);
+  CHECK(deep.prompts == 10);
+  CHECK(deep.weight_decay == 0.001);
+  CHECK(deep.epochs == 100);
+  CHECK(deep.warmup_epochs == 10);
+  CHECK(deep.validation_batch_size == deep.batch_size);
+  CHECK(deep.pool == "token");
+
+  Options full = parse({"train", "--method", "full"}).options;
+  resolve(full, std::nullopt);
+  CHECK(full.opt == "adamw");
+}
+
+TEST_CASE("weights decide pooling, normalization and GaPT's rate") {
+  const auto resolved = [](Family family) {
+    Options options = parse({"train", "--method", "gapt"}).options;
+    resolve(options, WeightsHint{family, "", ""});
+    return options;
+  };
+  CHECK(resolved(Family::mae).pool == "avg");
+  CHECK(resolved(Family::mae).lr == 0.1);
+  CHECK(resolved(Family::moco_v3).pool == "token");
+  CHECK(resolved(Family::moco_v3).lr == 1.0);
+  CHECK(resolved(Family::timm).normalization == "half");
+  CHECK(resolved(Family::dino).normalization == "imagenet");
+}
+
+TEST_CASE("every method's recipe describes a model of that method") {
+  for (const std::string& method : method_names()) {
+    CAPTURE(method);
+    Options options = parse({"train", "--method", method.c_str()}).options;
+    resolve(options, std::nullopt);
+    const PromptConfig got = model_config(options, 3).prompt;
+    const PromptConfig want = method_config(method, static_cast<int>(options.prompts));
+    CHECK(got.prompts == want.prompts);
+    CHECK(got.full == want.full);
+    if (got.prompts == 0) continue;
+    CHECK(got.new_prompts == want.new_prompts);
+    CHECK(got.carry == want.carry);
+    CHECK(got.gspc == want.gspc);
+    CHECK(got.attn_temp == want.attn_temp);
+  }
+}
+
+TEST_CASE("a switch that would do nothing is refused") {
+  const auto refused = [](std::vector<const char*> words) {
+    words.insert(words.begin(), "train");
+    Options options = parse(words).options;
+    return error_of([&] { resolve(options, std::nullopt); });
+  };
+  CHECK(contains(refused({"--method", "linear", "--prompts", "5"}), "2: --prompts: has no effect"));
+  CHECK(contains(refused({"--method", "vpt-deep", "--lstm-hidden", "8"}), "needs --carry lstm"));
+  CHECK(contains(refused({"--method", "lpc", "--mean-src", "in"}), "--mean-src"));
+  CHECK(contains(refused({"--opt", "adamw", "--momentum", "0.5"}), "needs --opt sgd"));
+  CHECK(contains(refused({"--carry", "none", "--new-prompts", "first"}), "--carry"));
+  CHECK(refused({"--method", "gapt", "--gate-init", "10"}) == "");
+}
