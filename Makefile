@@ -57,8 +57,8 @@ $(BUILD)/tests/run: $(call objects,$(TEST_SOURCES)) $(BUILD)/liblspt.a
 JOBS := $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(shell nproc))
 test:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run
-	@$(BUILD)/tests/run
-	@LSPT=$(BUILD)/lspt sh tests/program.sh
+	@OMP_WAIT_POLICY=passive $(BUILD)/tests/run
+	@OMP_WAIT_POLICY=passive LSPT=$(BUILD)/lspt sh tests/program.sh
 
 format:
 	clang-format -i $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')
