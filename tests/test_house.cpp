@@ -1,0 +1,48 @@
+// The arrows of the house point one way: engine <- ops <- models <- train, engine <- data <- train.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+
+namespace fs = std::filesystem;
+
+TEST_CASE("folders include only what lies below them") {
+  const std::map<std::string, std::set<std::string>> allowed = {
+      {"engine", {"engine"}},
+      {"ops", {"engine", "ops"}},
+      {"models", {"engine", "ops", "models"}},
+      {"data", {"engine", "data"}},
+      {"train", {"engine", "ops", "models", "data", "train"}}};
+  int includes = 0;
+  for (const auto& [folder, below] : allowed) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (!entry.is_regular_file()) continue;
+      std::ifstream file(entry.path());
+      for (std::string line; std::getline(file, line);) {
+        if (!line.starts_with("#include \"")) continue;
+        const std::string name = line.substr(10, line.find('/') - 10);
+        INFO(entry.path().string(), ": ", line);
+        CHECK(below.count(name) == 1);
+        ++includes;
+      }
+    }
+  }
+  CHECK(includes > 100);  // the test looks at something
+}
+
+TEST_CASE("only train/ prints or exits") {
+  for (const char* folder : {"engine", "ops", "models", "data"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (!entry.is_regular_file()) continue;
+      std::ifstream file(entry.path());
+      for (std::string line; std::getline(file, line);) {
+        INFO(entry.path().string(), ": ", line);
+        for (const char* word : {"std::cout", "std::cerr", "printf(std", " puts(", "exit("})
+          CHECK(line.find(word) == std::string::npos);
+      }
+    }
+  }
+}
