@@ -52,8 +52,8 @@ Carry carry_of(const std::string& name) {
 }
 
 /// A switch without effect is a mistake, not a wish.
-void refuse_idle_flags(const Options& o) {
-  const bool prompts = o.prompts > 0, lstm = prompts && o.carry == "lstm";
+void refuse_idle_flags(const Options& o, bool prompts) {
+  const bool lstm = prompts && o.carry == "lstm";
   const bool mean = prompts && o.gspc == "1" && o.carry != "none";
   const struct {
     bool used;
@@ -97,13 +97,13 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   fill("weight-decay", o.weight_decay, recipe.weight_decay);
 
   const PromptConfig method = method_config(o.method, static_cast<int>(o.prompts));
-  const bool prompts = method.prompts > 0;
+  const bool prompts = recipe.prompts > 0;
   fill("new-prompts", o.new_prompts, method.new_prompts == NewPrompts::every ? "every" : "first");
   fill("carry", o.carry, prompts ? name_of(method.carry) : "none");
   fill("gspc", o.gspc, prompts && method.gspc ? "1" : "0");
   fill("attn-temp", o.attn_temp, prompts && method.attn_temp ? "1" : "0");
-  refuse_idle_flags(o);
-  require(o.new_prompts == "every" || o.carry != "none" || o.prompts == 0, ErrorKind::kUsage,
+  refuse_idle_flags(o, prompts);
+  require(o.new_prompts == "every" || o.carry != "none" || !prompts, ErrorKind::kUsage,
           "--carry: none with --new-prompts first would leave the second block without prompts");
 
   // MAE's class token saw no supervision: VPT, GaPT and MAE itself pool its patches.
