@@ -1,5 +1,6 @@
 #include "engine/accumulate.h"
 
+#include "engine/narrow.h"
 #include "engine/parallel.h"
 
 namespace lspt::cpu {
@@ -12,8 +13,9 @@ void accumulate(const Tensor& sum, const Tensor& x, float beta) {
       S* s = sum.data<S>();
       const T* in = x.data<T>();
       parallel_for(sum.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i)
-          s[i] = static_cast<float>(s[i]) + static_cast<float>(in[i]);
+        store_each(s + begin, end - begin, [s_piece = s + begin, x_piece = in + begin](int64_t i) {
+          return static_cast<float>(s_piece[i]) + static_cast<float>(x_piece[i]);
+        });
       });
     });
   });

@@ -19,18 +19,13 @@ struct bf16 {
   operator float() const {                   // NOLINT: a load converts implicitly
     return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
   }
-  /// Rounds to nearest even; NaN stays NaN. Branch-free so that loops over it vectorise.
+  /// Rounds to nearest even; NaN stays NaN.
   static uint16_t round(float value) {
     const uint32_t u = std::bit_cast<uint32_t>(value);
     const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
     return static_cast<uint16_t>(value != value ? (u >> 16) | 0x40u : rounded);
   }
 };
-
-/// to = value. In loops marked `omp simd` an assignment to bf16 would make a temporary struct,
-/// which g++ 12 does not vectorise.
-inline void store(float& to, float value) { to = value; }
-inline void store(bf16& to, float value) { to.bits = bf16::round(value); }
 
 template <typename T>
 constexpr DType dtype_of = DType::f32;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "engine/memory.h"
+#include "engine/narrow.h"
 #include "engine/parallel.h"
 
 namespace lspt {
@@ -116,7 +117,8 @@ void copy(const Tensor& to, const Tensor& from) {
       To* out = to.data<To>();
       const From* in = from.data<From>();
       parallel_for(to.numel(), 1 << 15, [=](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) out[i] = static_cast<float>(in[i]);
+        store_each(out + begin, end - begin,
+                   [piece = in + begin](int64_t i) { return static_cast<float>(piece[i]); });
       });
     });
   });

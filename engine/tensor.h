@@ -91,8 +91,8 @@ class Tensor {
   Tensor reshape(const Shape& shape) const;
   /// Entries [begin, end) of the outermost dimension; shares memory.
   Tensor slice(int64_t begin, int64_t end) const;
-  /// To be called after values that others can see were changed in place (an optimizer's step): what
-  /// was derived from the old ones is dropped.
+  /// To be called after values that others can see were changed in place (an optimizer's step):
+  /// what was derived from the old ones is dropped.
   void changed() const;
   /// Handles that share this memory, this one included.
   long use_count() const { return storage_.use_count(); }

@@ -6,6 +6,7 @@
 #include "engine/accumulate.h"
 #include "engine/gemm.h"
 #include "engine/memory.h"
+#include "engine/narrow.h"
 #include "engine/parallel.h"
 #include "ops/linear.h"
 #include "ops/math.h"
@@ -128,38 +129,38 @@ struct Heads {
   bool clamped;
 };
 
-/// p = exp((s - max s) scale); returns max s and the sum of p.
+/// p = exp((s - max s) scale); returns max s and the sum of p. `row` is room for a row.
 template <typename T>
-std::pair<float, float> exponentials(T* p, const float* s, int64_t count, float scale) {
-  float largest = s[0], sum = 0;
-#pragma omp simd reduction(max : largest)
-  for (int64_t j = 0; j < count; ++j) largest = std::max(largest, s[j]);
+std::pair<float, float> exponentials(T* p, float* row, const float* s, int64_t count, float scale) {
+  const float largest = largest_of(s, count);
+  float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t j = 0; j < count; ++j) {
-    const float e = exp_approx((s[j] - largest) * scale);
-    store(p[j], e);
-    sum += e;
+    row[j] = exp_approx((s[j] - largest) * scale);
+    sum += row[j];
   }
+  narrow(p, row, count);
   return {largest, sum};
 }
 
 /// p = exp(s scale - log_sum), ds = p (g - sum p g) scale; returns sum of (ds / scale) s.
 template <typename T>
-float softmax_backward(T* p, T* ds, const float* s, const float* g, float log_sum, int64_t count,
-                       float scale) {
+float softmax_backward(T* p, T* ds, float* row, const float* s, const float* g, float log_sum,
+                       int64_t count, float scale) {
   float dot = 0, weighted = 0;
 #pragma omp simd reduction(+ : dot)
   for (int64_t j = 0; j < count; ++j) {
-    const float e = exp_approx(s[j] * scale - log_sum);
-    store(p[j], e);
-    dot += e * g[j];
+    row[j] = exp_approx(s[j] * scale - log_sum);
+    dot += row[j] * g[j];
   }
+  narrow(p, row, count);
 #pragma omp simd reduction(+ : weighted)
   for (int64_t j = 0; j < count; ++j) {
-    const float e = static_cast<float>(p[j]) * (g[j] - dot);
+    const float e = row[j] * (g[j] - dot);
     weighted += e * s[j];
-    store(ds[j], e * scale);
+    row[j] = e * scale;
   }
+  narrow(ds, row, count);
   return weighted;
 }
 
@@ -180,15 +181,17 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
       const DType type = dtype_of<T>;
       const Tensor q({h.queries, h.depth}, type), k({h.keys, h.depth}, type),
           v({h.keys, h.depth}, type), p({h.queries, h.keys}, type);
-      const Tensor scores({h.queries, h.keys}), sums({h.queries}), mixed({h.queries, h.depth});
+      const Tensor scores({h.queries, h.keys}), sums({h.queries}), mixed({h.queries, h.depth}),
+          row({h.keys});
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
       gemm(scores, q, false, k, true);
       float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       for (int64_t i = 0; i < h.queries; ++i) {
-        const auto [largest, sum] = exponentials(
-            p.data<T>() + i * h.keys, scores.data<float>() + i * h.keys, h.keys, h.scale);
+        const auto [largest, sum] =
+            exponentials(p.data<T>() + i * h.keys, row.data<float>(),
+                         scores.data<float>() + i * h.keys, h.keys, h.scale);
         log_sums[i] = largest * h.scale + std::log(sum);
         sums.data<float>()[i] = sum;
       }
@@ -196,8 +199,9 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
       T* out = y.data<T>() + image * h.queries * h.width + head * h.depth;
       for (int64_t i = 0; i < h.queries; ++i) {
         const float inverse = 1.0f / sums.data<float>()[i];
-        const float* row = mixed.data<float>() + i * h.depth;
-        for (int64_t j = 0; j < h.depth; ++j) out[i * h.width + j] = row[j] * inverse;
+        float* mix = mixed.data<float>() + i * h.depth;
+        for (int64_t j = 0; j < h.depth; ++j) mix[j] *= inverse;
+        narrow(out + i * h.width, mix, h.depth);
       }
     });
   });
@@ -213,7 +217,7 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
       const Tensor q({h.queries, h.depth}, type), k({h.keys, h.depth}, type),
           v({h.keys, h.depth}, type), g({h.queries, h.depth}, type);
       const Tensor p({h.queries, h.keys}, type), ds({h.queries, h.keys}, type);
-      const Tensor scores({h.queries, h.keys}), dp({h.queries, h.keys});
+      const Tensor scores({h.queries, h.keys}), dp({h.queries, h.keys}), room({h.keys});
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
@@ -228,8 +232,9 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
       float dt = 0;
       for (int64_t i = 0; i < h.queries; ++i) {
         const int64_t row = i * h.keys;
-        dt -= softmax_backward(p.data<T>() + row, ds.data<T>() + row, scores.data<float>() + row,
-                               dp.data<float>() + row, log_sums[i], h.keys, h.scale);
+        dt -= softmax_backward(p.data<T>() + row, ds.data<T>() + row, room.data<float>(),
+                               scores.data<float>() + row, dp.data<float>() + row, log_sums[i],
+                               h.keys, h.scale);
       }
       if (dtemperature)
         dtemperature.data<float>()[image * inputs.heads + head] =
@@ -252,8 +257,7 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
         int64_t pitch = 0;
         T* to = h.part(dqkv, dquery, which, image, head, pitch);
         const int64_t count = which == 0 ? h.queries : h.tokens;
-        for (int64_t i = 0; i < count; ++i)
-          for (int64_t j = 0; j < h.depth; ++j) to[i * pitch + j] = rows[i * h.depth + j];
+        for (int64_t i = 0; i < count; ++i) narrow(to + i * pitch, rows + i * h.depth, h.depth);
       };
       gemm(dv, p, true, g, false);
       scatter(dv, 2);

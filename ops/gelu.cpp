@@ -1,5 +1,6 @@
 #include "ops/gelu.h"
 
+#include "engine/narrow.h"
 #include "engine/parallel.h"
 #include "ops/math.h"
 
@@ -23,10 +24,10 @@ void gelu_forward(const Tensor& y, const Tensor& x) {
     T* out = y.data<T>();
     const T* in = x.data<T>();
     parallel_for(x.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const float v = in[i];
-        out[i] = v * normal_cdf(v);
-      }
+      store_each(out + begin, end - begin, [x_piece = in + begin](int64_t i) {
+        const float v = x_piece[i];
+        return v * normal_cdf(v);
+      });
     });
   });
 }
@@ -38,10 +39,10 @@ void gelu_backward(const Tensor& dx, const Tensor& dy, const Tensor& x) {
     const T* g = dy.data<T>();
     const T* in = x.data<T>();
     parallel_for(x.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const float v = in[i];
-        out[i] = static_cast<float>(g[i]) * (normal_cdf(v) + v * normal_density(v));
-      }
+      store_each(out + begin, end - begin, [x_piece = in + begin, dy_piece = g + begin](int64_t i) {
+        const float v = x_piece[i];
+        return static_cast<float>(dy_piece[i]) * (normal_cdf(v) + v * normal_density(v));
+      });
     });
   });
 }

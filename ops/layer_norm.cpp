@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/narrow.h"
 #include "engine/parallel.h"
 
 namespace lspt {
@@ -70,8 +71,8 @@ void layer_norm_forward(const Tensor& y, const Tensor& statistics, const Tensor&
 #pragma omp simd reduction(+ : squares)
         for (int64_t j = 0; j < width; ++j) squares += (row[j] - mean) * (row[j] - mean);
         const float rstd = 1.0f / std::sqrt(squares / static_cast<float>(width) + eps);
-        for (int64_t j = 0; j < width; ++j)
-          out[i * width + j] = (row[j] - mean) * rstd * w[j] + shift[j];
+        for (int64_t j = 0; j < width; ++j) row[j] = (row[j] - mean) * rstd * w[j] + shift[j];
+        narrow(out + i * width, row, width);
         stats[2 * i] = mean;
         stats[2 * i + 1] = rstd;
       }
@@ -105,11 +106,10 @@ void layer_norm_backward(const Tensor& dx, float beta, const Tensor& dy, const T
           const float mean_g = sum_g / static_cast<float>(width);
           const float mean_gn = sum_gn / static_cast<float>(width);
           D* to = out + i * width;
-          if (beta == 0.0f)
-            for (int64_t j = 0; j < width; ++j) to[j] = rstd * (g[j] - mean_g - n[j] * mean_gn);
-          else
-            for (int64_t j = 0; j < width; ++j)
-              to[j] = static_cast<float>(to[j]) + rstd * (g[j] - mean_g - n[j] * mean_gn);
+          for (int64_t j = 0; j < width; ++j) g[j] = rstd * (g[j] - mean_g - n[j] * mean_gn);
+          if (beta != 0.0f)
+            for (int64_t j = 0; j < width; ++j) g[j] += static_cast<float>(to[j]);
+          narrow(to, g, width);
         }
       });
     });

@@ -70,4 +70,17 @@ inline float normal_cdf(float x) {
   return x < 0.0f ? tail : 1.0f - tail;
 }
 
+/// Largest of count >= 1 values. Sixteen running maxima side by side: g++ leaves a plain `max`
+/// reduction scalar, because the order of NaN and -0 could matter.
+inline float largest_of(const float* x, int64_t count) {
+  float lanes[16];
+  for (float& lane : lanes) lane = x[0];
+  int64_t j = 0;
+  for (; j + 16 <= count; j += 16)
+    for (int lane = 0; lane < 16; ++lane)
+      lanes[lane] = x[j + lane] > lanes[lane] ? x[j + lane] : lanes[lane];
+  for (; j < count; ++j) lanes[0] = x[j] > lanes[0] ? x[j] : lanes[0];
+  return *std::max_element(lanes, lanes + 16);
+}
+
 }  // namespace lspt
