@@ -49,10 +49,10 @@ void Console::log(const std::string& text) {
   std::fprintf(stderr, "warning: log.txt cannot be written any more\n");
 }
 
-void Console::bar(const std::string& text, bool force) {
+void Console::bar(const std::string& text) {
   if (!bar_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (!force && now - drawn_ < std::chrono::milliseconds(100)) return;
+  if (now - drawn_ < std::chrono::milliseconds(100)) return;
   drawn_ = now;
   winsize size{};
   const size_t width =

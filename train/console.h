@@ -25,8 +25,8 @@ class Console {
 
   /// Whether there is a terminal to draw a bar on; otherwise progress is said by lines.
   bool has_bar() const { return bar_; }
-  /// Replaces the bar. At most ten times a second unless `force`.
-  void bar(const std::string& text, bool force = false);
+  /// Replaces the bar, at most ten times a second.
+  void bar(const std::string& text);
   void clear_bar();
 
  private:

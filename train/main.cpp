@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 
 #include "engine/error.h"
@@ -59,6 +60,9 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     std::fputs("error: out of memory; try a smaller --batch-size\n", stderr);
     return static_cast<int>(lspt::ErrorKind::kMemory);
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return static_cast<int>(lspt::ErrorKind::kData);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s (a bug in lspt)\n", error.what());
     return 1;

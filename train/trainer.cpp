@@ -114,17 +114,21 @@ void Trainer::report_step(const EpochRow& row, double loss, double seconds, int6
   const double a_step = seconds / static_cast<double>(done - begun);
   const double left = a_step * static_cast<double>(epochs_left * steps - done) +
                       test_seconds_ * static_cast<double>(epochs_left);
+  const double wait = 100.0 * train_.wait_seconds() / seconds;
+  const std::string eta = clock_text(left);
+  const auto epoch = static_cast<long long>(progress_.epoch + 1);
+  const auto epochs = static_cast<long long>(options_.epochs);
+  const auto at = static_cast<long long>(done), of = static_cast<long long>(steps);
+  console_.bar(format("%lld/%lld [%lld/%lld] loss %.3f  %.1f%%  %.1f img/s  data %.0f%%  ETA %s",
+                      epoch, epochs, at, of, row.train_loss, row.train_top1, row.images_per_second,
+                      wait, eta.c_str()));
+  // The first and the last step of an epoch always, so that short epochs are not silent.
+  if (done != begun + 1 && done != steps && (done - begun) % options_.log_interval != 0) return;
   const std::string text = format(
-      "Train: epoch %lld/%lld [%4lld/%lld]  loss %.4f (%.4f)  Acc@1 %.2f  lr %.3g  "
-      "%.1f img/s  data %.0f%%  ETA %s",
-      static_cast<long long>(progress_.epoch + 1), static_cast<long long>(options_.epochs),
-      static_cast<long long>(done), static_cast<long long>(steps), loss, row.train_loss,
-      row.train_top1, row.lr, row.images_per_second, 100.0 * train_.wait_seconds() / seconds,
-      clock_text(left).c_str());
-  const bool due =
-      done == begun + 1 || done == steps || (done - begun) % options_.log_interval == 0;
-  console_.bar(text, due);
-  if (!due) return;
+      "Train: epoch %lld/%lld [%4lld/%lld]  loss %.4f (%.4f)  Acc@1 %.2f  lr %.3g  %.1f img/s  "
+      "data %.0f%%  ETA %s",
+      epoch, epochs, at, of, loss, row.train_loss, row.train_top1, row.lr, row.images_per_second,
+      wait, eta.c_str());
   if (console_.has_bar())
     console_.log(text);
   else
