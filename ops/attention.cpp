@@ -28,6 +28,9 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
           2 * width, ") expected");
   require((!query || query.dtype() == qkv.dtype()) && (!prompt || prompt.dtype() == qkv.dtype()),
           "attention: inputs of different dtypes");
+  require(!options.temperature || options.temperature_index < options.temperature.value.numel(),
+          "attention: temperature ", options.temperature_index, " of ",
+          options.temperature.shape());
   const AttentionInputs inputs{
       qkv.value, query.value, prompt.value, options.temperature.value, options.temperature_index,
       heads};

