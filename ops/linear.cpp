@@ -31,21 +31,21 @@ Var linear(const Var& x, const Var& weight, const Var& bias, const LinearOptions
         .pack_b = frozen});
   if (!records) return y;
 
-  Tensor h;
+  Tensor slope;
   if (options.gelu) {
-    h = y;
+    slope = y;  // holds h, and after the next line dy/dh
     y = Tensor(shape, x.dtype(), x.device());
-    gelu_forward(y, h);
+    gelu_forward(y, slope, slope);
   }
   const Tensor kept_x = weight.node ? x.value : Tensor();
   const Shape x_shape = x.shape();
   return record("linear", {&x, &weight, &bias, &options.residual}, y,
-                [w, h, kept_x, frozen, x_shape](Backward& b) {
+                [w, slope, kept_x, frozen, x_shape](Backward& b) {
                   Tensor dh = b.grad();
                   b.add(3, dh);
-                  if (h) {
-                    dh = Tensor(h.shape(), h.dtype(), h.device());
-                    gelu_backward(dh, b.grad(), h);
+                  if (slope) {
+                    dh = Tensor(slope.shape(), slope.dtype(), slope.device());
+                    gelu_backward(dh, b.grad(), slope);
                   }
                   if (b.wanted(1)) {
                     const auto [dw, beta] = b.into(1);

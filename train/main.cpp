@@ -37,7 +37,7 @@ int run(const lspt::Invocation& invocation) {
 /// with a small ViT on 2 cores). It reads its settings before main, hence the second start.
 void wait_asleep(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
-  setenv("GOMP_SPINCOUNT", "1000", 1);
+  setenv("GOMP_SPINCOUNT", "30000", 1);
   execv("/proc/self/exe", argv);  // if that is impossible, on without it
 }
 

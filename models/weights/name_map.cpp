@@ -104,7 +104,7 @@ std::string find_prefix(const WeightFile& file, bool& hf, std::vector<std::strin
       found.begin(), found.end(),
       [](const auto& a, const auto& b) { return a.first.size() < b.first.size(); });
   for (const auto& [prefix, is_hf] : found)
-    if (prefix != shortest->first)
+    if (prefix != shortest->first && !prefix.starts_with("optimizer."))
       notes.push_back("a second backbone under '" + prefix + "' is ignored");
   hf = shortest->second;
   return shortest->first;
