@@ -71,7 +71,7 @@ demo:
 	  --epochs 14 --warmup-epochs 1 --batch-size 32 --lr 1e-3 --output $(DEMO)/backbone
 	$(BUILD)/lspt train --data $(DEMO)/birds_b --model vit_tiny_patch16_64 --weights $(DEMO)/backbone/best.safetensors \
 	  --method lspt --prompts 8 --dtype bf16 --opt adamw --epochs 12 --warmup-epochs 1 --batch-size 16 --lr 2e-3 --output $(DEMO)/lspt
-	$(BUILD)/lspt predict --checkpoint $(DEMO)/lspt --topk 3 $(DEMO)/birds_b/images/001.*
+	$(BUILD)/lspt predict --checkpoint $(DEMO)/lspt --topk 3 $(DEMO)/birds_b/images/*/*_0031.jpg
 	@echo "pictures: $(DEMO)/birds_b/images   curves: $(DEMO)/lspt/curves.svg   checkpoint: $(DEMO)/lspt/best.safetensors"
 
 bench:
