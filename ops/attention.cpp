@@ -90,7 +90,8 @@ struct Heads {
         depth(width / in.heads),
         queries(in.query ? in.query.dim(1) : tokens),
         prompts(in.prompt ? in.prompt.dim(-2) : 0),
-        keys(prompts + tokens) {
+        keys(prompts + tokens),
+        padded((keys + 15) / 16 * 16) {
     const float t = in.temperature ? in.temperature.data<float>()[in.temperature_index] : 1.0f;
     temperature = std::clamp(t, 0.01f, 10.0f);
     clamped = temperature != t;
@@ -110,7 +111,8 @@ struct Heads {
     return base + image * rows * pitch + column + head * depth;
   }
 
-  /// Copies one head's rows together: `to` (rows, depth), prompts first for keys and values.
+  /// Copies one head's rows together: `to` (rows, depth), prompts first for keys and values, and
+  /// zeros after them up to `padded`.
   void gather(const Tensor& to, int which, int64_t image, int64_t head) const {
     T* out = to.template data<T>();
     if (which > 0 && prompts > 0) {
@@ -124,46 +126,48 @@ struct Heads {
     const T* from = part(inputs.qkv, inputs.query, which, image, head, pitch);
     const int64_t rows = which == 0 ? queries : tokens;
     for (int64_t i = 0; i < rows; ++i, out += depth) std::copy_n(from + i * pitch, depth, out);
+    if (which > 0) std::fill_n(out, (padded - keys) * depth, T(0.0f));
   }
 
   const AttentionInputs& inputs;
   int64_t batch, tokens, width, depth, queries, prompts, keys;
+  int64_t padded;  // keys rounded up to whole vectors; what is beyond keys is zero and stays out
   float temperature, scale;
   bool clamped;
 };
 
-/// p = exp((s - max s) scale); returns max s and the sum of p. `row` is room for a row.
+/// p = exp((s - max s) scale), 0 from `count` to `padded`; returns max s and the sum of p. `row` is
+/// room for a row.
 template <typename T>
-std::pair<float, float> exponentials(T* p, float* row, const float* s, int64_t count, float scale) {
+std::pair<float, float> exponentials(T* p, float* row, const float* s, int64_t count,
+                                     int64_t padded, float scale) {
   const float largest = largest_of(s, count);
+  for (int64_t j = 0; j < padded; ++j) row[j] = exp_approx((s[j] - largest) * scale);
+  std::fill(row + count, row + padded, 0.0f);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < count; ++j) {
-    row[j] = exp_approx((s[j] - largest) * scale);
-    sum += row[j];
-  }
-  narrow(p, row, count);
+  for (int64_t j = 0; j < padded; ++j) sum += row[j];
+  narrow(p, row, padded);
   return {largest, sum};
 }
 
 /// p = exp(s scale - log_sum), ds = p (g - sum p g) scale; returns sum of (ds / scale) s.
 template <typename T>
 float softmax_backward(T* p, T* ds, float* row, const float* s, const float* g, float log_sum,
-                       int64_t count, float scale) {
+                       int64_t count, int64_t padded, float scale) {
+  for (int64_t j = 0; j < padded; ++j) row[j] = exp_approx(s[j] * scale - log_sum);
+  std::fill(row + count, row + padded, 0.0f);
   float dot = 0, weighted = 0;
 #pragma omp simd reduction(+ : dot)
-  for (int64_t j = 0; j < count; ++j) {
-    row[j] = exp_approx(s[j] * scale - log_sum);
-    dot += row[j] * g[j];
-  }
-  narrow(p, row, count);
+  for (int64_t j = 0; j < padded; ++j) dot += row[j] * g[j];
+  narrow(p, row, padded);
 #pragma omp simd reduction(+ : weighted)
-  for (int64_t j = 0; j < count; ++j) {
+  for (int64_t j = 0; j < padded; ++j) {
     const float e = row[j] * (g[j] - dot);
     weighted += e * s[j];
     row[j] = e * scale;
   }
-  narrow(ds, row, count);
+  narrow(ds, row, padded);
   return weighted;
 }
 
@@ -182,19 +186,20 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
     const Heads<T> h(inputs);
     for_each_head(h, [&](int64_t image, int64_t head) {
       const DType type = dtype_of<T>;
-      const Tensor q({h.queries, h.depth}, type), k({h.keys, h.depth}, type),
-          v({h.keys, h.depth}, type), p({h.queries, h.keys}, type);
-      const Tensor scores({h.queries, h.keys}), sums({h.queries}), mixed({h.queries, h.depth}),
-          row({h.keys});
+      const Tensor q({h.queries, h.depth}, type), k({h.padded, h.depth}, type),
+          v({h.padded, h.depth}, type), p({h.queries, h.padded}, type);
+      const Tensor scores({h.queries, h.padded}), sums({h.queries}), mixed({h.queries, h.depth}),
+          row({h.padded});
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
       gemm(scores, q, false, k, true);
+      count_operations(-4 * h.queries * h.depth * (h.padded - h.keys));  // padding is not needed
       float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       for (int64_t i = 0; i < h.queries; ++i) {
         const auto [largest, sum] =
-            exponentials(p.data<T>() + i * h.keys, row.data<float>(),
-                         scores.data<float>() + i * h.keys, h.keys, h.scale);
+            exponentials(p.data<T>() + i * h.padded, row.data<float>(),
+                         scores.data<float>() + i * h.padded, h.keys, h.padded, h.scale);
         log_sums[i] = largest * h.scale + std::log(sum);
         sums.data<float>()[i] = sum;
       }
@@ -217,10 +222,10 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
     const Heads<T> h(inputs);
     for_each_head(h, [&](int64_t image, int64_t head) {
       const DType type = dtype_of<T>;
-      const Tensor q({h.queries, h.depth}, type), k({h.keys, h.depth}, type),
-          v({h.keys, h.depth}, type), g({h.queries, h.depth}, type);
-      const Tensor p({h.queries, h.keys}, type), ds({h.queries, h.keys}, type);
-      const Tensor scores({h.queries, h.keys}), dp({h.queries, h.keys}), room({h.keys});
+      const Tensor q({h.queries, h.depth}, type), k({h.padded, h.depth}, type),
+          v({h.padded, h.depth}, type), g({h.queries, h.depth}, type);
+      const Tensor p({h.queries, h.padded}, type), ds({h.queries, h.padded}, type);
+      const Tensor scores({h.queries, h.padded}), dp({h.queries, h.padded}), room({h.padded});
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
@@ -229,22 +234,24 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
         std::copy_n(from + i * h.width, h.depth, g.data<T>() + i * h.depth);
       gemm(scores, q, false, k, true);
       gemm(dp, g, false, v, true);
-      count_operations(-2 * h.queries * h.keys * h.depth);  // scores are computed a second time
+      // Not needed: the scores a second time, and the padding of the other products.
+      count_operations(-2 * h.queries * h.depth *
+                       (h.padded + (dqkv ? 4 : 3) * (h.padded - h.keys)));
 
       const float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       float dt = 0;
       for (int64_t i = 0; i < h.queries; ++i) {
-        const int64_t row = i * h.keys;
+        const int64_t row = i * h.padded;
         dt -= softmax_backward(p.data<T>() + row, ds.data<T>() + row, room.data<float>(),
                                scores.data<float>() + row, dp.data<float>() + row, log_sums[i],
-                               h.keys, h.scale);
+                               h.keys, h.padded, h.scale);
       }
       if (dtemperature)
         dtemperature.data<float>()[image * inputs.heads + head] =
             h.clamped ? 0.0f : dt * h.scale / h.temperature;
 
       // Products in f32, then to where the gradients live.
-      const Tensor dq({h.queries, h.depth}), dk({h.keys, h.depth}), dv({h.keys, h.depth});
+      const Tensor dq({h.queries, h.depth}), dk({h.padded, h.depth}), dv({h.padded, h.depth});
       const auto scatter = [&](const Tensor& grad, int which) {
         const float* rows = grad.data<float>();
         if (which > 0 && h.prompts > 0) {
