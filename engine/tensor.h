@@ -50,7 +50,7 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape);
 class Storage;
 
 /// Always contiguous and row-major. Copying a Tensor copies the handle, not the values; only
-/// `reshape` and `rows` make a second handle of another shape. An empty Tensor (default) means
+/// `reshape` and `slice` make a second handle of another shape. An empty Tensor (default) means
 /// "none". Values of a tensor that others can see are never changed in place (the tape relies on
 /// it); fresh outputs are filled by the kernel that made them.
 class Tensor {
