@@ -5,6 +5,9 @@
 # SAN=1          address + undefined sanitizers, in a build folder of their own
 # MARCH=native   instruction set of our own kernels (oneDNN chooses its own at run time)
 # DEPS_PREFIX=D  headers and libraries from an unpacked folder D instead of installed packages
+# CUDA=0         no GPU code; otherwise it is built where nvcc (on PATH, or CUDA_HOME=D) and cuDNN
+#                (in the toolkit, or CUDNN_HOME=D) are found
+# ARCH="80 90"   GPU architectures; newer ones take the PTX of the last
 
 CXX ?= g++
 MARCH ?= native
@@ -12,8 +15,9 @@ BUILD := build$(if $(SAN),-san)
 ARCH_DIR := $(shell $(CXX) -print-multiarch 2>/dev/null)
 
 # g++ 12 sees overlapping copies in plain string concatenation (GCC bug 105651): no -Wrestrict.
+WARNINGS := -Wall -Wextra -Wshadow -Werror
 CXXFLAGS := -std=c++20 -O3 -g1 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math \
-            -Wall -Wextra -Wshadow -Werror -Wno-restrict -I. -MMD -MP $(EXTRA_CXXFLAGS)
+            $(WARNINGS) -Wno-restrict -I. -MMD -MP $(EXTRA_CXXFLAGS)
 LDLIBS := -ldnnl -ljpeg -lz -lcrypto
 ifneq ($(DEPS_PREFIX),)
 CXXFLAGS += -isystem $(DEPS_PREFIX)/usr/include -isystem $(DEPS_PREFIX)/usr/include/$(ARCH_DIR)
@@ -24,22 +28,56 @@ ifneq ($(SAN),)
 CXXFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
+# CUDA: the toolkit's folder, then the folder that has cuDNN; empty if either is missing.
+NVCC := $(firstword $(wildcard $(CUDA_HOME)/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
+TOOLKIT := $(if $(NVCC),$(abspath $(dir $(realpath $(NVCC)))/..))
+CUDNN := $(firstword $(foreach d,$(CUDNN_HOME) $(TOOLKIT) /usr,$(if $(wildcard $(d)/include/cudnn_graph.h),$(d))))
+ARCH ?= 80 90
+ifneq ($(CUDA),0)
+ifneq ($(and $(NVCC),$(CUDNN)),)
+WITH_CUDA := 1
+CXXFLAGS += -DLSPT_CUDA
+NVCCFLAGS := -std=c++20 -O3 -DLSPT_CUDA --expt-relaxed-constexpr -ccbin $(CXX) -I. -I$(CUDNN)/include \
+             --Werror all-warnings -Xcompiler -Wall,-Wextra,-Wshadow,-Werror,-Wno-restrict \
+             $(foreach a,$(ARCH),-gencode arch=compute_$(a),code=sm_$(a)) \
+             -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
+CUDA_LIBS := $(firstword $(wildcard $(TOOLKIT)/lib64 $(TOOLKIT)/lib))
+CUDNN_LIBS := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib/$(ARCH_DIR) $(CUDNN)/lib))
+LDFLAGS += $(foreach d,$(CUDA_LIBS) $(CUDNN_LIBS),-L$(d) -Wl,-rpath,$(d))
+CUDA_LDLIBS := -lcublasLt -lcudnn -lcudart_static -lpthread -ldl -lrt
+CUDA_SOURCES := $(wildcard engine/*.cu ops/*.cu data/*.cu train/*.cu)
+endif
+endif
+CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_,$(strip $(ARCH)))),for the CPU only: $(if \
+             $(filter 0,$(CUDA)),CUDA=0,$(if $(NVCC),nvcc is there but no cuDNN (CUDNN_HOME=DIR names it),no nvcc (CUDA_HOME=DIR names a toolkit))))
+
 LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
 TRAIN_SOURCES := $(filter-out train/main.cpp,$(wildcard train/*.cpp))
-TEST_SOURCES := $(wildcard tests/*.cpp)
+TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp,$(wildcard tests/*.cpp))
 THIRD_SOURCES := third_party/stb_image.cpp
-objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
+objects = $(patsubst %.cpp,$(BUILD)/%.o,$(patsubst %.cu,$(BUILD)/%.cu.o,$(1)))
 
-.PHONY: all test demo bench format clean
+.PHONY: all test test-gpu-code demo bench format clean FORCE
 all: $(BUILD)/lspt
 
 # Everything that compiles waits for the packages: checked once a build folder, installed if missing.
 $(BUILD)/setup.done: third_party/setup.sh
 	@mkdir -p $(BUILD)
 	@CXX="$(CXX)" DEPS_PREFIX="$(DEPS_PREFIX)" sh third_party/setup.sh
+	@echo "building $(CUDA_LINE)"
 	@touch $@
 
-$(BUILD)/%.o: %.cpp | $(BUILD)/setup.done
+# Other flags than last time: everything again.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(CXXFLAGS) $(NVCCFLAGS)' | cmp -s - $@ || echo '$(CXXFLAGS) $(NVCCFLAGS)' >$@
+
+$(BUILD)/%.cu.o: %.cu $(BUILD)/flags | $(BUILD)/setup.done
+	@mkdir -p $(@D)
+	@echo "  $<"
+	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.o: %.cpp $(BUILD)/flags | $(BUILD)/setup.done
 	@mkdir -p $(@D)
 	@echo "  $<"
 	@$(CXX) $(CXXFLAGS) -c $< -o $@
@@ -47,18 +85,49 @@ $(BUILD)/%.o: %.cpp | $(BUILD)/setup.done
 $(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES))
 	@rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/lspt: $(call objects,train/main.cpp) $(BUILD)/liblspt.a
+$(BUILD)/lspt: $(call objects,train/main.cpp $(CUDA_SOURCES)) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
+
+$(BUILD)/tests/run: $(call objects,$(TEST_SOURCES) $(CUDA_SOURCES)) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
+
+# GPU code without a GPU. Kernels are compiled as host code and run thread by thread, with plain
+# loops in the place of cuBLASLt and cuDNN; and cuDNN is asked for a kernel for every attention.
+EMULATED := $(BUILD)/emulated
+EMULATED_SOURCES := $(filter-out engine/gemm.cu ops/attention_cudnn.cu,$(CUDA_SOURCES)) \
+                    $(filter-out tests/emulated/selftest.cpp,$(wildcard tests/emulated/*.cpp))
+EMULATED_FLAGS := $(filter-out -O3 -O1,$(CXXFLAGS)) -O2 -fno-strict-aliasing -D__CUDACC__ -Itests/emulated \
+                  -include tests/emulated/cuda_runtime.h -Wno-unknown-pragmas
+
+$(EMULATED)/%.o: % $(BUILD)/flags | $(BUILD)/setup.done
+	@mkdir -p $(@D)
+	@echo "  $< (emulated)"
+	@$(CXX) $(EMULATED_FLAGS) -x c++ -c $< -o $@
+
+$(EMULATED)/run: $(call objects,$(TEST_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED)/%.o) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
-$(BUILD)/tests/run: $(call objects,$(TEST_SOURCES)) $(BUILD)/liblspt.a
-	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+$(EMULATED)/selftest: $(addprefix $(EMULATED)/tests/emulated/,selftest.cpp.o fiber.cpp.o block.cpp.o cuda_runtime.cpp.o streams.cpp.o)
+	@$(CXX) $(CXXFLAGS) $^ -o $@
+
+$(BUILD)/tests/cudnn_plans: $(call objects,tests/cudnn_plans.cpp $(CUDA_SOURCES)) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
 
 # Objects first and in parallel, whatever -j says at the top: the build is one command.
 JOBS := $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(shell nproc))
+GPU_TESTS := $(EMULATED)/run $(EMULATED)/selftest $(if $(SAN),,$(BUILD)/tests/cudnn_plans)
 test:
-	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run $(if $(WITH_CUDA),$(GPU_TESTS))
 	@OMP_WAIT_POLICY=passive $(BUILD)/tests/run
+	@$(if $(WITH_CUDA),$(MAKE) --no-print-directory test-gpu-code)
 	@OMP_WAIT_POLICY=passive LSPT=$(BUILD)/lspt sh tests/program.sh
+
+# Results that differ between the orders in which threads take turns show a race.
+test-gpu-code:
+	@$(EMULATED)/selftest
+	@for order in ascending reverse shuffle; do echo "emulated GPU, threads $$order:"; \
+	  LSPT_EMULATED_ORDER=$$order OMP_WAIT_POLICY=passive $(EMULATED)/run --test-case="*GPU*" || exit 1; done
+	@$(if $(SAN),,sh tests/cudnn_plans.sh $(BUILD)/tests/no_gpu $(BUILD)/tests/cudnn_plans)
 
 # A backbone of our own on one set of drawn birds, then LSPT on other birds with that backbone frozen.
 DEMO := runs/demo
@@ -85,4 +154,5 @@ format:
 clean:
 	rm -rf build build-san
 
--include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) train/main.cpp))
+-include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
+           $(CUDA_SOURCES) train/main.cpp tests/cudnn_plans.cpp) $(EMULATED_SOURCES:%=$(EMULATED)/%.o))

@@ -5,6 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
+/// Marks functions that kernels call too, where a CUDA compiler reads this.
+#ifdef __CUDACC__
+#define LSPT_BOTH __host__ __device__
+#else
+#define LSPT_BOTH
+#endif
+
 namespace lspt {
 
 enum class DType : uint8_t { f32, bf16 };
@@ -15,15 +22,22 @@ constexpr const char* name_of(DType type) { return type == DType::f32 ? "f32" : 
 struct bf16 {
   uint16_t bits;
   bf16() = default;
-  bf16(float value) : bits(round(value)) {}  // NOLINT: a store converts implicitly, as for float
-  operator float() const {                   // NOLINT: a load converts implicitly
+  // NOLINTNEXTLINE: a store converts implicitly, as for float
+  LSPT_BOTH bf16(float value) : bits(round(value)) {}
+  LSPT_BOTH operator float() const {  // NOLINT: a load converts implicitly
     return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
   }
   /// Rounds to nearest even; NaN stays NaN.
-  static uint16_t round(float value) {
+  LSPT_BOTH static uint16_t round(float value) {
+#ifdef __CUDA_ARCH__
+    uint16_t result;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result) : "f"(value));
+    return result;
+#else
     const uint32_t u = std::bit_cast<uint32_t>(value);
     const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
     return static_cast<uint16_t>(value != value ? (u >> 16) | 0x40u : rounded);
+#endif
   }
 };
 

@@ -94,7 +94,6 @@ void count_operations(int64_t count) { operations += count; }
 
 void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
           const GemmOptions& options) {
-  require(a.device() == Device::cpu, "gemm: this build has no CUDA");
   require(a.dtype() == b.dtype(), "gemm: a is ", name_of(a.dtype()), ", b ", name_of(b.dtype()));
   const int64_t m = transpose_a ? a.cols() : a.rows(), k = transpose_a ? a.rows() : a.cols();
   const int64_t n = transpose_b ? b.rows() : b.cols();
@@ -105,16 +104,26 @@ void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, b
   require(!options.residual ||
               (options.residual.numel() == m * n && options.residual.dtype() == c.dtype()),
           "gemm: residual ", options.residual.shape(), " for ", c.shape());
+  require(!options.gelu || gemm_fuses_gelu(c.device()), "gemm: no GELU epilogue on this device");
+  require(!options.residual || options.beta == 0.0f, "gemm: residual and beta together");
   if (m == 0 || n == 0) return;
   count_operations(2 * m * n * k);
+  multiply(c, a, transpose_a, b, transpose_b, options);
+}
+
+namespace cpu {
+
+void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+              const GemmOptions& options) {
+  const int64_t m = c.rows(), n = c.cols(), k = transpose_a ? a.rows() : a.cols();
   // oneDNN has no product of f32 into bf16, and on older processors none of bf16 at all.
   if (a.dtype() == DType::bf16 ? !onednn::has_bf16() : c.dtype() == DType::bf16) {
     const Tensor wide = c.dtype() == DType::f32 ? c : to_dtype(c, DType::f32);
     GemmOptions same = options;
     same.residual = to_dtype(options.residual, DType::f32);
     same.pack_b = false;
-    count_operations(-2 * m * n * k);
-    gemm(wide, to_dtype(a, DType::f32), transpose_a, to_dtype(b, DType::f32), transpose_b, same);
+    multiply(wide, to_dtype(a, DType::f32), transpose_a, to_dtype(b, DType::f32), transpose_b,
+             same);
     if (c.dtype() != DType::f32) copy(c, wide);
     return;
   }
@@ -150,4 +159,5 @@ void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, b
   plan.primitive.execute(onednn::stream(), arguments);
 }
 
+}  // namespace cpu
 }  // namespace lspt

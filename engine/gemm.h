@@ -9,8 +9,8 @@ namespace lspt {
 struct GemmOptions {
   float beta = 0.0f;     ///< 1 adds to what c holds, 0 overwrites it
   Tensor bias = {};      ///< (N) f32, added to every row
-  Tensor residual = {};  ///< (M, N) in c's dtype, added; may not be c
-  bool gelu = false;     ///< exact erf GELU of everything above, applied last
+  Tensor residual = {};  ///< (M, N) in c's dtype, added; may not be c; not with beta
+  bool gelu = false;     ///< exact erf GELU of everything above; only where gemm_fuses_gelu
   /// B will be used again unchanged (a frozen weight, or one weight for many steps of a
   /// recurrence): pack it into the library's own layout once and keep that with B's memory.
   bool pack_b = false;
@@ -21,6 +21,14 @@ struct GemmOptions {
 /// dtype (f32 or bf16), c either of the two; sums are f32. Throws if the sizes do not fit.
 void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
           const GemmOptions& options = {});
+
+/// gemm once its arguments are checked.
+DECLARE_KERNEL(multiply, const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b,
+               bool transpose_b, const GemmOptions& options);
+
+/// Whether `options.gelu` costs no pass of its own: oneDNN's epilogue has the exact erf form,
+/// cuBLASLt's only the tanh form, which is another function and is not used.
+constexpr bool gemm_fuses_gelu(Device device) { return device == Device::cpu; }
 
 /// Floating-point operations that products and attention have needed so far in this process.
 int64_t operation_count();

@@ -8,6 +8,9 @@
 #include <map>
 #include <mutex>
 
+#include "engine/cuda.h"
+#include "engine/kernel.h"
+
 namespace lspt::memory {
 namespace {
 
@@ -20,44 +23,69 @@ size_t rounded(size_t bytes) {
 }
 
 struct Pool {
+  explicit Pool(Device on) : device(on) {}
+  const Device device;
   std::mutex mutex;
   std::multimap<size_t, void*> idle;
   Stats stats;
-};
 
-// Never destroyed: tensors in static objects may be released after main returns.
-Pool& pool() {
-  static Pool* const instance = new Pool;
-  return *instance;
-}
-
-void trim_locked(Pool& p) {
-  for (auto& [size, block] : p.idle) {
-    p.stats.held_bytes -= size;
+  void* take(size_t bytes) const {
+    if constexpr (kHasCuda)
+      if (device == Device::cuda) return cuda::take(bytes);
+    return std::aligned_alloc(64, bytes);
+  }
+  void give(void* block) const {
+    if constexpr (kHasCuda)
+      if (device == Device::cuda) return cuda::give(block);
     std::free(block);
   }
-  p.idle.clear();
+  void trim() {
+    for (auto& [size, block] : idle) {
+      stats.held_bytes -= size;
+      give(block);
+    }
+    idle.clear();
+  }
+  [[noreturn]] void fail_without(size_t bytes) const {
+    std::string left;
+    if constexpr (kHasCuda)
+      if (device == Device::cuda) {
+        const cuda::MemoryInfo info = cuda::memory_info();
+        left = ", " + std::to_string(info.free >> 20) + " of " + std::to_string(info.total >> 20) +
+               " MiB free";
+      }
+    fail(ErrorKind::kMemory, "out of ", device == Device::cuda ? "GPU " : "",
+         "memory: ", bytes >> 20, " MiB wanted, ", stats.live_bytes >> 20, " MiB in tensors", left,
+         "; a smaller --batch-size needs less, --dtype bf16 about half");
+  }
+};
+
+// Never destroyed: tensors in static objects may be released after main returns. A block of the GPU
+// is given out again while kernels that read it are still queued: all work is on one stream, so
+// the next owner's kernels come after them.
+Pool& pool(Device device) {
+  static Pool* const pools[] = {new Pool(Device::cpu), new Pool(Device::cuda)};
+  return *pools[static_cast<int>(device)];
 }
 
 }  // namespace
 
 void* allocate(size_t bytes, Device device) {
-  require(device == Device::cpu, "allocate: this build has no CUDA");
+  require(kHasCuda || device == Device::cpu, "allocate: this build has no CUDA");
   const size_t size = rounded(bytes);
-  Pool& p = pool();
+  Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
   void* block = nullptr;
   if (const auto it = p.idle.find(size); it != p.idle.end()) {
     block = it->second;
     p.idle.erase(it);
   } else {
-    block = std::aligned_alloc(64, size);
+    block = p.take(size);
     if (!block) {
-      trim_locked(p);
-      block = std::aligned_alloc(64, size);
+      p.trim();
+      block = p.take(size);
     }
-    require(block != nullptr, ErrorKind::kMemory, "out of memory: ", size >> 20, " MiB wanted, ",
-            p.stats.live_bytes >> 20, " MiB in tensors; a smaller --batch-size needs less");
+    if (!block) p.fail_without(size);
     p.stats.held_bytes += size;
     ++p.stats.system_calls;
   }
@@ -66,36 +94,36 @@ void* allocate(size_t bytes, Device device) {
   return block;
 }
 
-void release(void* data, size_t bytes, Device) {
+void release(void* data, size_t bytes, Device device) {
   if (!data) return;
-  Pool& p = pool();
+  Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
   p.idle.emplace(rounded(bytes), data);
   p.stats.live_bytes -= rounded(bytes);
 }
 
-void zero(void* data, size_t bytes, Device) {
+void zero(void* data, size_t bytes, Device device) {
+  if constexpr (kHasCuda)
+    if (device == Device::cuda) return cuda::zero(data, bytes);
   if (bytes) std::memset(data, 0, bytes);
 }
 
-Tensor to_host(const Tensor& tensor) { return tensor; }
-
-Stats stats(Device) {
-  Pool& p = pool();
+Stats stats(Device device) {
+  Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
   return p.stats;
 }
 
-void reset_peak(Device) {
-  Pool& p = pool();
+void reset_peak(Device device) {
+  Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
   p.stats.peak_bytes = p.stats.live_bytes;
 }
 
-void trim(Device) {
-  Pool& p = pool();
+void trim(Device device) {
+  Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
-  trim_locked(p);
+  p.trim();
 }
 
 size_t process_peak_bytes() {

@@ -21,7 +21,6 @@ struct Stats {
 void* allocate(size_t bytes, Device device);
 void release(void* data, size_t bytes, Device device);
 void zero(void* data, size_t bytes, Device device);
-Tensor to_host(const Tensor& tensor);
 
 Stats stats(Device device = Device::cpu);
 void reset_peak(Device device = Device::cpu);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "engine/dtype.h"
+
 namespace lspt {
 
 /// What a number is drawn for. Streams of different purpose never overlap.
@@ -22,7 +24,7 @@ class Random {
         purpose_(static_cast<uint32_t>(purpose)) {}
 
   /// Bits 4 quad .. 4 quad + 3 in one evaluation, for loops that want them all.
-  std::array<uint32_t, 4> four(uint64_t quad) const {
+  LSPT_BOTH std::array<uint32_t, 4> four(uint64_t quad) const {
     // Sample ids above 2^32 fold their upper half into the epoch word's upper half.
     return block({static_cast<uint32_t>(quad), static_cast<uint32_t>(sample_),
                   epoch_ ^ (static_cast<uint32_t>(sample_ >> 32) << 16), purpose_},
@@ -31,7 +33,7 @@ class Random {
   /// 32 uniform bits, index < 2^34.
   uint32_t bits(uint64_t index) const { return four(index >> 2)[index & 3]; }
   /// The number in [0, 1) that 32 bits stand for: their upper 24.
-  static float unit(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
+  LSPT_BOTH static float unit(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
   /// Uniform in [0, 1).
   float uniform(uint64_t index) const { return unit(bits(index)); }
   float uniform(uint64_t index, float low, float high) const {
@@ -49,8 +51,8 @@ class Random {
   }
 
   /// The ten-round bijection itself: (counter, key) -> four words.
-  static std::array<uint32_t, 4> block(std::array<uint32_t, 4> counter,
-                                       std::array<uint32_t, 2> key) {
+  LSPT_BOTH static std::array<uint32_t, 4> block(std::array<uint32_t, 4> counter,
+                                                 std::array<uint32_t, 2> key) {
     for (int round = 0; round < 10; ++round) {
       const uint64_t a = uint64_t{0xD2511F53} * counter[0];
       const uint64_t b = uint64_t{0xCD9E8D57} * counter[2];

@@ -2,9 +2,9 @@
 
 #include <cstring>
 
+#include "engine/accumulate.h"
+#include "engine/cuda.h"
 #include "engine/memory.h"
-#include "engine/narrow.h"
-#include "engine/parallel.h"
 
 namespace lspt {
 
@@ -97,7 +97,7 @@ Tensor Tensor::slice(int64_t begin, int64_t end) const {
 std::vector<float> Tensor::to_vector() const {
   std::vector<float> values(static_cast<size_t>(numel_));
   if (numel_ == 0) return values;
-  const Tensor host = memory::to_host(*this);
+  const Tensor host = to_device(*this, Device::cpu);
   dispatch(dtype_, [&]<typename T>() {
     const T* data = host.data<T>();
     for (size_t i = 0; i < values.size(); ++i) values[i] = data[i];
@@ -107,36 +107,30 @@ std::vector<float> Tensor::to_vector() const {
 
 void copy(const Tensor& to, const Tensor& from) {
   require(to.numel() == from.numel(), "copy: ", from.shape(), " into ", to.shape());
-  require(to.device() == Device::cpu && from.device() == Device::cpu, "copy: host tensors only");
-  if (to.dtype() == from.dtype()) {
-    std::memcpy(to.raw(), from.raw(), to.nbytes());
-    return;
+  if (to.numel() == 0) return;
+  if (to.device() == from.device()) return accumulate(to, from, 0.0f);
+  // Between devices bytes travel; what is converted is converted where it comes from.
+  const Tensor same = to_dtype(from, to.dtype());
+  if constexpr (kHasCuda) {
+    if (to.device() == Device::cuda) return cuda::copy_to_device(to.raw(), same.raw(), to.nbytes());
+    cuda::copy_to_host(to.raw(), same.raw(), to.nbytes());
   }
-  dispatch(to.dtype(), [&]<typename To>() {
-    dispatch(from.dtype(), [&]<typename From>() {
-      To* out = to.data<To>();
-      const From* in = from.data<From>();
-      parallel_for(to.numel(), 1 << 15, [=](int64_t begin, int64_t end) {
-        store_each(out + begin, end - begin,
-                   [piece = in + begin](int64_t i) { return static_cast<float>(piece[i]); });
-      });
-    });
-  });
-}
-
-void fill(const Tensor& tensor, float value) {
-  require(tensor.device() == Device::cpu, "fill: host tensors only");
-  dispatch(tensor.dtype(), [&]<typename T>() {
-    T* data = tensor.data<T>();
-    for (int64_t i = 0; i < tensor.numel(); ++i) data[i] = value;
-  });
 }
 
 Tensor to_dtype(const Tensor& x, DType dtype) {
   if (!x || x.dtype() == dtype) return x;
   Tensor converted(x.shape(), dtype, x.device());
-  copy(converted, x);
+  accumulate(converted, x, 0.0f);
   return converted;
 }
+
+Tensor to_device(const Tensor& x, Device device) {
+  if (!x || x.device() == device) return x;
+  Tensor moved(x.shape(), x.dtype(), device);
+  copy(moved, x);
+  return moved;
+}
+
+void fill(const Tensor& tensor, float value) { set_all(tensor, value); }
 
 }  // namespace lspt

@@ -130,10 +130,11 @@ class Storage {
   std::shared_ptr<const void> owner_;
 };
 
-/// Host copies: fills `to` (same numel) from `from`, converting the dtype.
+/// Fills `to` (same numel) from `from`, which may have another dtype and be on another device.
 void copy(const Tensor& to, const Tensor& from);
 void fill(const Tensor& tensor, float value);
-/// `x` itself if it has the dtype already, else a converted copy.
+/// `x` itself if it has the dtype (is on the device) already, else a copy that has (is).
 Tensor to_dtype(const Tensor& x, DType dtype);
+Tensor to_device(const Tensor& x, Device device);
 
 }  // namespace lspt

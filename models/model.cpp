@@ -57,7 +57,7 @@ Var Model::features(const Tensor& images, const StepKey& key) const {
   const int last = config_.vit.depth - 1;
   const bool token = config_.pool == Pool::token;
   Prompts::State state{.batch = images.dim(0), .key = key};
-  Var x = vit_.embed(images), entering;
+  Var x = vit_.embed(to_device(images, config_.device)), entering;
   if (method.prompts > 0) entering = prompts_.learnable(0, state);
 
   bool inserted = false;  // whether x holds prompt rows

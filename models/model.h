@@ -41,8 +41,8 @@ class Model {
   /// not have or another shape.
   void load(const NamedTensors& values);
 
-  /// images (B, 3, S, S) f32, normalized -> logits (B, num_classes) f32. Recorded if a Tape is
-  /// alive; prompt dropout acts only then.
+  /// images (B, 3, S, S) f32, normalized, on any device -> logits (B, num_classes) f32. Recorded if
+  /// a Tape is alive; prompt dropout acts only then.
   Var forward(const Tensor& images, const StepKey& key = {});
 
  private:

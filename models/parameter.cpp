@@ -49,16 +49,20 @@ Tensor Initializer::value(const std::string& name, const Shape& shape, Draw draw
 }
 
 Parameter Initializer::trainable(const std::string& name, const Shape& shape, Draw draw) const {
-  const Tensor initial = value(name, shape, draw);
-  Tensor own(
-      shape);  // the optimizer changes it in place; a given value may belong to a mapped file
-  copy(own, initial);
+  // The optimizer changes it in place; a given value may belong to a mapped file.
+  const Tensor own(shape, DType::f32, device_);
+  copy(own, value(name, shape, draw));
   return {name, Var::trainable(own)};
 }
 
 Parameter Initializer::frozen(const std::string& name, const Shape& shape, Draw draw,
                               DType dtype) const {
-  return {name, Var(to_dtype(value(name, shape, draw), dtype))};
+  return {name, Var(to_device(to_dtype(value(name, shape, draw), dtype), device_))};
+}
+
+NamedTensors on_host(NamedTensors tensors) {
+  for (auto& [name, tensor] : tensors) tensor = to_device(tensor, Device::cpu);
+  return tensors;
 }
 
 void assign(Parameter& parameter, const Tensor& value) {
@@ -68,8 +72,8 @@ void assign(Parameter& parameter, const Tensor& value) {
     copy(parameter.var.value, value);
     return parameter.var.value.changed();
   }
-  Tensor own(value.shape(),
-             parameter.var.dtype());  // what was derived from the old one dies with it
+  // A new tensor: what was derived from the old one dies with it.
+  const Tensor own(value.shape(), parameter.var.dtype(), parameter.var.device());
   copy(own, value);
   parameter.var.value = own;
 }

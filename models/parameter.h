@@ -31,8 +31,8 @@ struct Draw {
 };
 constexpr Draw constant(float value) { return {Draw::uniform, 0.0f, value}; }
 
-/// Makes parameters: from given values where there are any, else drawn from (seed, name), so that
-/// a parameter's initial value does not depend on which others exist.
+/// Makes parameters on a device: from given values where there are any, else drawn from (seed,
+/// name), so that a parameter's initial value does not depend on which others exist.
 class Initializer {
  public:
   Initializer(uint64_t seed, Device device, const NamedTensors& values)
@@ -49,6 +49,9 @@ class Initializer {
   Device device_;
   const NamedTensors& values_;
 };
+
+/// The same values where the CPU can read them.
+NamedTensors on_host(NamedTensors tensors);
 
 /// Gives a parameter another value, keeping its dtype and trainability. Throws Error(kWeights) if
 /// the shape differs.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/accumulate.h"
 #include "ops/add.h"
 #include "ops/cast.h"
 #include "ops/dropout.h"
@@ -69,10 +70,12 @@ Prompts::Prompts(const PromptConfig& config, const ViTConfig& vit, DType dtype,
       const size_t first = parameters_.size();
       add(name + "weight_ih", {4 * h, d}, uniform);
       add(name + "weight_hh", {4 * h, h}, uniform);
-      Parameter& bias = add(name + "bias_ih", {4 * h}, uniform);
+      const Tensor bias = add(name + "bias_ih", {4 * h}, uniform).var.value;
       add(name + "bias_hh", {4 * h}, uniform);
-      float* forget = bias.var.value.data<float>() + h;  // rows [h, 2h): gate order i, f, g, o
-      for (int64_t i = 0; i < h; ++i) forget[i] += config.forget_bias;
+      const Tensor forget = bias.slice(h, 2 * h);  // gate order i, f, g, o
+      const Tensor more({h}, DType::f32, bias.device());
+      fill(more, config.forget_bias);
+      accumulate(forget, more, 1.0f);
       for (size_t i = first; i < parameters_.size(); ++i) {
         parameters_[i].lr_scale = config.lstm_lr_mult;
         cells_.push_back(parameters_[i].var);

@@ -38,10 +38,15 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
   Tensor y({batch, queries, width}, qkv.dtype(), qkv.device());
   const Tensor log_sum({batch, heads, queries}, DType::f32, qkv.device());
   attention_forward(y, log_sum, inputs);
+  // Two products forward; four backward (the scores a second time are not counted), or three if
+  // queries want no gradient.
+  const int64_t product = 2 * y.numel() * (qkv.dim(1) + (prompt ? prompt.dim(-2) : 0));
+  count_operations(2 * product);
   if (!recording({&qkv, &query, &prompt, &options.temperature})) return y;
 
+  const Tensor kept_y = y.device() == Device::cpu ? Tensor() : y;
   return record("attention", {&qkv, &query, &prompt, &options.temperature}, y,
-                [inputs, log_sum, batch, width](Backward& b) {
+                [inputs, kept_y, log_sum, batch, width, product](Backward& b) {
                   const Tensor &qkv_ = inputs.qkv, &prompt_ = inputs.prompt;
                   const DType type = qkv_.dtype();
                   const Device device = qkv_.device();
@@ -51,7 +56,8 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
                   if (b.wanted(2))
                     dprompt = Tensor({batch, prompt_.dim(-2), 2 * width}, DType::f32, device);
                   if (b.wanted(3)) dtemperature = Tensor({batch, inputs.heads}, DType::f32, device);
-                  attention_backward(b.grad(), dqkv, dquery, dprompt, dtemperature, log_sum,
+                  count_operations((dqkv ? 4 : 3) * product);
+                  attention_backward(b.grad(), dqkv, dquery, dprompt, dtemperature, kept_y, log_sum,
                                      inputs);
                   if (b.wanted(0)) b.add(0, dqkv);
                   if (b.wanted(1)) b.add(1, dquery);
@@ -193,8 +199,7 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
-      gemm(scores, q, false, k, true);
-      count_operations(-4 * h.queries * h.depth * (h.padded - h.keys));  // padding is not needed
+      multiply(scores, q, false, k, true, {});
       float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       for (int64_t i = 0; i < h.queries; ++i) {
         const auto [largest, sum] =
@@ -203,7 +208,7 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
         log_sums[i] = largest * h.scale + std::log(sum);
         sums.data<float>()[i] = sum;
       }
-      gemm(mixed, p, false, v, false);
+      multiply(mixed, p, false, v, false, {});
       T* out = y.data<T>() + image * h.queries * h.width + head * h.depth;
       for (int64_t i = 0; i < h.queries; ++i) {
         const float inverse = 1.0f / sums.data<float>()[i];
@@ -216,8 +221,8 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
 }
 
 void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dquery,
-                        const Tensor& dprompt, const Tensor& dtemperature, const Tensor& log_sum,
-                        const AttentionInputs& inputs) {
+                        const Tensor& dprompt, const Tensor& dtemperature, const Tensor&,
+                        const Tensor& log_sum, const AttentionInputs& inputs) {
   dispatch(dy.dtype(), [&]<typename T>() {
     const Heads<T> h(inputs);
     for_each_head(h, [&](int64_t image, int64_t head) {
@@ -232,12 +237,8 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
       const T* from = dy.data<T>() + image * h.queries * h.width + head * h.depth;
       for (int64_t i = 0; i < h.queries; ++i)
         std::copy_n(from + i * h.width, h.depth, g.data<T>() + i * h.depth);
-      gemm(scores, q, false, k, true);
-      gemm(dp, g, false, v, true);
-      // Not needed: the scores a second time, and the padding of the other products.
-      count_operations(-2 * h.queries * h.depth *
-                       (h.padded + (dqkv ? 4 : 3) * (h.padded - h.keys)));
-
+      multiply(scores, q, false, k, true, {});
+      multiply(dp, g, false, v, true, {});
       const float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       float dt = 0;
       for (int64_t i = 0; i < h.queries; ++i) {
@@ -269,12 +270,12 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
         const int64_t count = which == 0 ? h.queries : h.tokens;
         for (int64_t i = 0; i < count; ++i) narrow(to + i * pitch, rows + i * h.depth, h.depth);
       };
-      gemm(dv, p, true, g, false);
+      multiply(dv, p, true, g, false, {});
       scatter(dv, 2);
-      gemm(dk, ds, true, q, false);
+      multiply(dk, ds, true, q, false, {});
       scatter(dk, 1);
       if (dqkv) {
-        gemm(dq, ds, false, k, false);
+        multiply(dq, ds, false, k, false, {});
         scatter(dq, 0);
       }
     });

@@ -24,10 +24,10 @@ struct AttentionOptions {
 /// the scores, g = dy v^T:  dv = p^T dy,
 ///   ds = p (g - rowsum(p g)),  dq = ds k / (sqrt(d) t),  dk = ds^T q / (sqrt(d) t),
 ///   dt = - sum(ds s) / t.
-/// Keeps the inputs and log sum exp of each row, (B, heads, N). Scores exist for one head of one
-/// image at a time, in each thread. Throws Error if the sizes do not fit.
-/// Source: Vaswani et al. 2017, arXiv:1706.03762; recomputation as in Dao et al. 2022,
-/// arXiv:2205.14135.
+/// Keeps the inputs, log sum exp of each row, (B, heads, N), and on the GPU y. Scores exist for one
+/// head of one image at a time, in each thread; on the GPU for tiles of them. Throws Error if the
+/// sizes do not fit. Source: Vaswani et al. 2017, arXiv:1706.03762; recomputation as in Dao et al.
+/// 2022, arXiv:2205.14135.
 Var attention(const Var& qkv, int heads, const AttentionOptions& options = {});
 
 /// What both kernels read. `query`, `prompt` and `temperature` may be empty.
@@ -39,9 +39,10 @@ struct AttentionInputs {
 DECLARE_KERNEL(attention_forward, const Tensor& y, const Tensor& log_sum,
                const AttentionInputs& inputs);
 /// dqkv, dquery in their inputs' layouts; dprompt (B, P, 2D) f32 per image; dtemperature
-/// (B, heads) f32, each image's and head's share. dqkv empty: only dprompt and dtemperature.
+/// (B, heads) f32, each image's and head's share. dqkv empty: only dprompt and dtemperature. y may
+/// be empty on the CPU.
 DECLARE_KERNEL(attention_backward, const Tensor& dy, const Tensor& dqkv, const Tensor& dquery,
-               const Tensor& dprompt, const Tensor& dtemperature, const Tensor& log_sum,
-               const AttentionInputs& inputs);
+               const Tensor& dprompt, const Tensor& dtemperature, const Tensor& y,
+               const Tensor& log_sum, const AttentionInputs& inputs);
 
 }  // namespace lspt

@@ -5,7 +5,8 @@
 
 namespace lspt {
 
-Var cross_entropy(const Var& logits, const Tensor& targets) {
+Var cross_entropy(const Var& logits, const Tensor& wanted) {
+  const Tensor targets = to_device(wanted, logits.device());
   require(logits.value.rank() == 2 && targets.shape() == logits.shape() &&
               targets.dtype() == DType::f32 && logits.value.numel() > 0,
           "cross_entropy: targets ", targets.shape(), " ", name_of(targets.dtype()), " for logits ",

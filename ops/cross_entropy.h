@@ -9,7 +9,7 @@
 namespace lspt {
 
 /// loss = - (1 / B) sum over b, k of targets[b][k] log softmax(logits[b])[k], in f32.
-/// logits (B, K), targets (B, K) f32 whose rows sum to 1 -> loss (1) f32.
+/// logits (B, K), targets (B, K) f32 whose rows sum to 1, on any device -> loss (1) f32.
 ///   dlogits = dloss (softmax(logits) - targets) / B
 /// Keeps logits, targets and each row's log sum exp. Throws Error if the sizes do not fit.
 Var cross_entropy(const Var& logits, const Tensor& targets);

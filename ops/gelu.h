@@ -11,7 +11,7 @@ namespace lspt {
 /// that the backward pass is one multiplication. Source: Hendrycks, Gimpel 2016, arXiv:1606.08415.
 Var gelu(const Var& x);
 
-/// slope is dy/dx in x's dtype, or empty; it may be x itself, which it then replaces.
+/// slope is dy/dx in x's dtype, or empty; y or slope may be x itself, which it then replaces.
 DECLARE_KERNEL(gelu_forward, const Tensor& y, const Tensor& slope, const Tensor& x);
 /// dx = dy * slope.
 DECLARE_KERNEL(gelu_backward, const Tensor& dx, const Tensor& dy, const Tensor& slope);

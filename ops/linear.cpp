@@ -23,13 +23,14 @@ Var linear(const Var& x, const Var& weight, const Var& bias, const LinearOptions
   const bool frozen = !weight.node;
   const bool records = recording({&x, &weight, &bias, &options.residual});
   const Tensor w = to_dtype(weight.value, x.dtype());
+  const bool fused = options.gelu && !records && gemm_fuses_gelu(x.device());
   Tensor y(shape, x.dtype(), x.device());
   gemm(y, x.value, false, w, true,
-       {.bias = bias.value,
-        .residual = options.residual.value,
-        .gelu = options.gelu && !records,
-        .pack_b = frozen});
-  if (!records) return y;
+       {.bias = bias.value, .residual = options.residual.value, .gelu = fused, .pack_b = frozen});
+  if (!records) {
+    if (options.gelu && !fused) gelu_forward(y, Tensor(), y);
+    return y;
+  }
 
   Tensor slope;
   if (options.gelu) {

@@ -48,7 +48,8 @@ Random mask_stream() { return Random(5, 1, 2, Purpose::dropout); }
 Vars both(const std::pair<Var, Var>& state) { return {state.first, state.second}; }
 
 // Rows that go beyond one piece of work of the kernel are marked "large": there the check of equal
-// bits on one and two threads means something.
+// bits on one and two threads means something. Their lengths are multiples of 8, which on the GPU
+// are read by 16 bytes; others are read one by one.
 void add_elementwise(std::vector<OpCase>& t) {
   t.push_back({"add of one shape", {{{2, 3, 4}}, {{2, 3, 4}}}, [](const Vars& x, DType) -> Vars {
                  return {add(x[0], x[1])};
@@ -63,10 +64,10 @@ void add_elementwise(std::vector<OpCase>& t) {
                {{{2, 3, 4}}, {{2, 1, 4}}},
                [](const Vars& x, DType) -> Vars { return {add(x[0], x[1])}; }});
   t.push_back({"add of the same rows for every image, large",
-               {{{3, 40, 300}}, {{40, 300}}},
+               {{{3, 40, 304}}, {{40, 304}}},
                [](const Vars& x, DType) -> Vars { return {add(x[0], x[1])}; }});
   t.push_back({"add of one row for each image, large",
-               {{{3, 40, 300}}, {{3, 1, 300}}},
+               {{{3, 40, 304}}, {{3, 1, 304}}},
                [](const Vars& x, DType) -> Vars { return {add(x[0], x[1])}; }});
   t.push_back({"add of a tensor to itself",
                {{{2, 3}, false, true}},
@@ -110,7 +111,7 @@ void add_tokens(std::vector<OpCase>& t) {
                {{{2, 5, 3}, false, false, {2, 2, 3}}},
                [](const Vars& x, DType) -> Vars { return {splice(x[0], 1, 2, {})}; }});
   t.push_back({"splice inserts shared rows, large",
-               {{{3, 70, 130}}, {{20, 130}}},
+               {{{3, 70, 136}}, {{20, 136}}},
                [](const Vars& x, DType) -> Vars { return {splice(x[0], 1, 0, x[1])}; }});
   t.push_back({"expand", {{{3, 4}, false, false, {12}}}, [](const Vars& x, DType) -> Vars {
                  return {expand(x[0], 3)};
@@ -122,15 +123,24 @@ void add_tokens(std::vector<OpCase>& t) {
                {{{2, 5, 3}, false, false, {2, 4, 3}}},
                [](const Vars& x, DType) -> Vars { return {patch_pool(x[0], 1, 5)}; }});
   t.push_back({"patch_pool, large",
-               {{{3, 60, 300}, false, false, {3, 59, 300}}},
+               {{{3, 60, 304}, false, false, {3, 59, 304}}},
                [](const Vars& x, DType) -> Vars { return {patch_pool(x[0], 1, 60)}; }});
-  t.push_back({"patch_embed",
-               {{{5, 3, 2, 2}, kF32}, {{5}, kF32}},
-               [](const Vars& x, DType dtype) -> Vars {
-                 return {patch_embed(pixels({2, 3, 4, 6}), x[0], x[1], dtype)};
-               },
-               1e-3,
-               true});
+  t.push_back(
+      {"patch_embed",
+       {{{5, 3, 2, 2}, kF32}, {{5}, kF32}},
+       [](const Vars& x, DType dtype) -> Vars {
+         return {patch_embed(to_device(pixels({2, 3, 4, 6}), x[0].device()), x[0], x[1], dtype)};
+       },
+       1e-3,
+       true});
+  t.push_back(
+      {"patch_embed, large",
+       {{{6, 3, 8, 8}, kF32}, {{6}, kF32}},
+       [](const Vars& x, DType dtype) -> Vars {
+         return {patch_embed(to_device(pixels({2, 3, 16, 24}), x[0].device()), x[0], x[1], dtype)};
+       },
+       1e-3,
+       true});
 }
 
 void add_layers(std::vector<OpCase>& t) {
@@ -170,7 +180,7 @@ void add_layers(std::vector<OpCase>& t) {
                [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], {}, {})}; },
                1e-3});
   t.push_back({"layer_norm of rows far from zero, large",
-               {{{3, 40, 300}, false, true, {}, 20.0f}, {{300}, kF32}, {{300}, kF32}},
+               {{{3, 40, 304}, false, true, {}, 20.0f}, {{304}, kF32}, {{304}, kF32}},
                [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], x[1], x[2])}; },
                2e-3});
   t.push_back({"cross_entropy", {{{3, 7}}}, [](const Vars& x, DType) -> Vars {
@@ -205,6 +215,14 @@ void add_attention(std::vector<OpCase>& t) {
                [](const Vars& x, DType) -> Vars {
                  return {attention(x[0], 2, {.temperature = x[1], .temperature_index = 1})};
                }});
+  t.push_back(
+      {"attention with queries and a temperature, large",
+       {{{2, 37, 128}}, {{2, 3, 64}}, {{2, 5, 128}}, {{3}, kF32, true, {}, 2.0f}},
+       [](const Vars& x, DType) -> Vars {
+         return {attention(
+             x[0], 4,
+             {.query = x[1], .prompt_kv = x[2], .temperature = x[3], .temperature_index = 1})};
+       }});
   t.push_back({"attention, large", {{{2, 50, 192}}, {{9, 128}}}, [](const Vars& x, DType) -> Vars {
                  return {attention(x[0], 4, {.prompt_kv = x[1]})};
                }});

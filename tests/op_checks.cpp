@@ -19,7 +19,7 @@ std::vector<float> normal(int64_t count, uint64_t stream, float shift = 0.0f) {
 
 /// loss + sum of weights * y, as an op.
 Var plus_weighted(const Var& loss, const Var& y, const Tensor& weights) {
-  const Tensor sum = Tensor::zeros({1});  // its value is never read
+  const Tensor sum = Tensor::zeros({1}, DType::f32, y.device());  // its value is never read
   if (!recording({&loss, &y})) return sum;
   return record("plus_weighted", {&loss, &y}, sum, [weights](Backward& b) {
     b.add(0, b.grad());
@@ -34,7 +34,7 @@ Var activation(const Var& x) {
 }
 
 Tensor weights_for(const Tensor& y, uint64_t stream) {
-  return Tensor::from(normal(y.numel(), 100 + stream), y.shape());
+  return to_device(Tensor::from(normal(y.numel(), 100 + stream), y.shape()), y.device());
 }
 
 double weighted_sum(const Values& outputs) {
@@ -57,13 +57,13 @@ unsigned all_of(const OpCase& c) { return (1u << c.inputs.size()) - 1; }
 
 /// Derivative of the weighted sum when input i moves along `direction`.
 double central_difference(const OpCase& c, const Values& at, size_t i,
-                          const std::vector<float>& direction, double step) {
+                          const std::vector<float>& direction, double step, Device device) {
   Values above = at, below = at;
   for (size_t j = 0; j < direction.size(); ++j) {
     above[i][j] += static_cast<float>(step) * direction[j];
     below[i][j] -= static_cast<float>(step) * direction[j];
   }
-  const Setting forward{.backward = false};
+  const Setting forward{.backward = false, .device = device};
   return (weighted_sum(run(c, above, forward).outputs) -
           weighted_sum(run(c, below, forward).outputs)) /
          (2 * step);
@@ -82,7 +82,7 @@ Result run(const OpCase& c, const Values& values, const Setting& setting) {
   Tape tape;
   Vars leaves, inputs;
   for (size_t i = 0; i < values.size(); ++i) {
-    const Tensor value = Tensor::from(values[i], c.inputs[i].shape);
+    const Tensor value = to_device(Tensor::from(values[i], c.inputs[i].shape), setting.device);
     leaves.push_back(setting.trainable >> i & 1u ? Var::trainable(value) : Var(value));
     inputs.push_back(c.inputs[i].f32 ? leaves[i] : cast(leaves[i], setting.dtype));
     if (setting.activations) inputs[i] = activation(inputs[i]);
@@ -91,7 +91,7 @@ Result run(const OpCase& c, const Values& values, const Setting& setting) {
   const Vars outputs = c.apply(inputs, setting.dtype);
   for (const Var& y : outputs) result.outputs.push_back(y.value.to_vector());
   if (!setting.backward) return result;
-  Var loss(Tensor::zeros({1}));
+  Var loss(Tensor::zeros({1}, DType::f32, setting.device));
   for (size_t i = 0; i < outputs.size(); ++i)
     loss = plus_weighted(loss, outputs[i], weights_for(outputs[i].value, i));
   if (setting.activations)
@@ -121,11 +121,11 @@ double largest_difference(const Values& a, const Values& b) {
   return worst;
 }
 
-double gradient_error(const OpCase& c) {
+double gradient_error(const OpCase& c, Device device) {
   constexpr size_t kSmall = 300;
   constexpr double kStep = 1.0 / 64;
   const Values values = inputs_of(c);
-  const Values gradients = run(c, values).gradients;
+  const Values gradients = run(c, values, {.device = device}).gradients;
   double worst = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t count = values[i].size();
@@ -135,7 +135,7 @@ double gradient_error(const OpCase& c) {
       double ours = 0;
       for (size_t j = 0; j < count; ++j)
         ours += static_cast<double>(gradients[i][j]) * static_cast<double>(direction[j]);
-      const double exact = central_difference(c, values, i, direction, step);
+      const double exact = central_difference(c, values, i, direction, step, device);
       if (!std::isfinite(ours)) difference = INFINITY;
       difference = std::max(difference, std::abs(ours - exact));
       scale = std::max({scale, std::abs(ours), std::abs(exact)});
@@ -156,12 +156,12 @@ double gradient_error(const OpCase& c) {
   return worst;
 }
 
-double frozen_difference(const OpCase& c) {
+double frozen_difference(const OpCase& c, Device device) {
   const Values values = inputs_of(c);
-  const Values all = run(c, values).gradients;
+  const Values all = run(c, values, {.device = device}).gradients;
   double worst = 0;
   for (unsigned subset = 1; subset < all_of(c); ++subset) {
-    const Values some = run(c, values, {.trainable = subset}).gradients;
+    const Values some = run(c, values, {.trainable = subset, .device = device}).gradients;
     if (some.size() != all.size()) return INFINITY;
     for (size_t i = 0; i < all.size(); ++i) {
       const bool wanted = subset >> i & 1u;
@@ -173,15 +173,15 @@ double frozen_difference(const OpCase& c) {
   return worst;
 }
 
-double accumulation_error(const OpCase& c, DType dtype) {
+double accumulation_error(const OpCase& c, DType dtype, Device device) {
   const Values values = inputs_of(c);
-  Values expected = run(c, values, {.dtype = dtype}).gradients;
+  Values expected = run(c, values, {.dtype = dtype, .device = device}).gradients;
   for (size_t i = 0; i < expected.size(); ++i) {
     const auto others = normal(static_cast<int64_t>(expected[i].size()), 150 + i);
     for (size_t j = 0; j < others.size(); ++j) expected[i][j] += others[j];
   }
-  return largest_difference(run(c, values, {.dtype = dtype, .activations = true}).gradients,
-                            expected);
+  return largest_difference(
+      run(c, values, {.dtype = dtype, .activations = true, .device = device}).gradients, expected);
 }
 
 double bf16_error(const OpCase& c) {

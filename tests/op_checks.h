@@ -17,6 +17,7 @@ struct Setting {
   /// Inputs are activations that have another reader, whose gradient is there before the op's.
   bool activations = false;
   bool backward = true;
+  Device device = Device::cpu;
 };
 
 struct Result {
@@ -34,12 +35,12 @@ double largest_difference(const Values& a, const Values& b);
 
 /// Gradients against central differences of the weighted sum, kept in double: relative to the
 /// largest gradient of that input. Every element of small inputs; a few random directions of large.
-double gradient_error(const OpCase& c);
+double gradient_error(const OpCase& c, Device device = Device::cpu);
 /// Gradients with every proper subset of the inputs frozen against those with none frozen: the
 /// largest relative difference, 0 if the bits are equal.
-double frozen_difference(const OpCase& c);
+double frozen_difference(const OpCase& c, Device device = Device::cpu);
 /// Gradients that find another reader's already there, against the sum of the two.
-double accumulation_error(const OpCase& c, DType dtype);
+double accumulation_error(const OpCase& c, DType dtype, Device device = Device::cpu);
 /// Outputs and gradients in bf16 against f32.
 double bf16_error(const OpCase& c);
 /// Empty, or what was recorded although nobody asked for a gradient.

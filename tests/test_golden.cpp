@@ -5,6 +5,7 @@
 #include "models/model.h"
 #include "ops/cross_entropy.h"
 #include "tests/golden.h"
+#include "tests/gpu.h"
 #include "train/optimizer.h"
 
 using namespace lspt;
@@ -56,8 +57,9 @@ std::vector<Case> cases() {
   return all;
 }
 
-ModelConfig config_of(const Case& c) {
+ModelConfig config_of(const Case& c, Device device = Device::cpu) {
   ModelConfig config = golden::config(c.method, c.depth, c.pool);
+  config.device = device;
   c.change(config.prompt);
   return config;
 }
@@ -80,8 +82,9 @@ const Golden& fixtures() {
 }
 
 /// The loss before each of ten steps; matrices decay by 0.05 under AdamW.
-std::vector<float> ten_losses(const Case& c, OptimizerConfig optimizer_config, float lr) {
-  Model model(config_of(c), fixtures().initial(c.name));
+std::vector<float> ten_losses(const Case& c, OptimizerConfig optimizer_config, float lr,
+                              Device device) {
+  Model model(config_of(c, device), fixtures().initial(c.name));
   for (Parameter* parameter : model.parameters())
     parameter->weight_decay = parameter->var.shape().rank() > 1;
   Optimizer optimizer(optimizer_config, model.trainable());
@@ -126,10 +129,12 @@ TEST_CASE("a ViT's logits are timm's, with the class row and with the mean of pa
   }
 }
 
-TEST_CASE("logits, loss and every gradient of every method and switch are PyTorch's") {
+namespace {
+
+void check_gradients(Device device) {
   for (const Case& c : cases()) {
     CAPTURE(c.name);
-    Model model(config_of(c), fixtures().initial(c.name));
+    Model model(config_of(c, device), fixtures().initial(c.name));
     Tape tape;
     const Var logits = model.forward(fixtures().images());
     const Var loss = cross_entropy(logits, fixtures().target());
@@ -150,18 +155,45 @@ TEST_CASE("logits, loss and every gradient of every method and switch are PyTorc
   }
 }
 
-TEST_CASE("ten steps of SGD with momentum lose what PyTorch's lose, for every method and switch") {
+void check_sgd(Device device) {
   for (const Case& c : cases()) {
     CAPTURE(c.name);
-    check_losses(ten_losses(c, {.kind = OptimizerKind::sgd}, 0.05f), fixtures()(c.name + ".sgd"));
+    check_losses(ten_losses(c, {.kind = OptimizerKind::sgd}, 0.05f, device),
+                 fixtures()(c.name + ".sgd"));
   }
 }
 
-TEST_CASE("ten steps of AdamW lose what PyTorch's lose") {
+void check_adamw(Device device) {
   for (const Case& c : cases())
     if (c.name == "full" || c.name == "lspt" || c.name == "lspt.depth3") {
       CAPTURE(c.name);
-      check_losses(ten_losses(c, {.kind = OptimizerKind::adamw, .weight_decay = 0.05f}, 0.01f),
-                   fixtures()(c.name + ".adamw"));
+      check_losses(
+          ten_losses(c, {.kind = OptimizerKind::adamw, .weight_decay = 0.05f}, 0.01f, device),
+          fixtures()(c.name + ".adamw"));
     }
+}
+
+}  // namespace
+
+TEST_CASE("logits, loss and every gradient of every method and switch are PyTorch's") {
+  check_gradients(Device::cpu);
+}
+
+TEST_CASE("logits, loss and every gradient of every method are PyTorch's on the GPU" *
+          test::needs_gpu()) {
+  check_gradients(Device::cuda);
+}
+
+TEST_CASE("ten steps of SGD with momentum lose what PyTorch's lose, for every method and switch") {
+  check_sgd(Device::cpu);
+}
+
+TEST_CASE("ten steps of SGD lose what PyTorch's lose on the GPU" * test::needs_gpu()) {
+  check_sgd(Device::cuda);
+}
+
+TEST_CASE("ten steps of AdamW lose what PyTorch's lose") { check_adamw(Device::cpu); }
+
+TEST_CASE("ten steps of AdamW lose what PyTorch's lose on the GPU" * test::needs_gpu()) {
+  check_adamw(Device::cuda);
 }

@@ -28,6 +28,7 @@ Restored restore_for(const Options& given, Console& console) {
   Restored out;
   out.checkpoint = load_checkpoint(checkpoint_path(given.checkpoint, "best.safetensors"));
   out.checkpoint.options.workers = given.workers;
+  out.checkpoint.options.device = given.device;
   out.model = restore(out.checkpoint, given.weights, ErrorKind::kWeights, console);
   return out;
 }
@@ -173,7 +174,7 @@ int run_predict(const Options& given) {
   loader.start(0);
   Batch batch;
   while (loader.next(batch)) {
-    const Tensor logits = model.forward(batch.images).value;
+    const Tensor logits = to_device(model.forward(batch.images).value, Device::cpu);
     for (size_t i = 0; i < batch.indices.size(); ++i) {
       const size_t classes = checkpoint.class_names.size();
       print_answers(images[static_cast<size_t>(batch.indices[i])].path,

@@ -89,8 +89,7 @@ int64_t elements(const Parameters& parameters) {
 void say_start(Console& console, const Checkpoint& state, Model& model, const Dataset& dataset) {
   const Options& o = state.options;
   console.line("model: " + o.model + " at " + std::to_string(o.img_size) + " px, pool " + o.pool +
-               ", " + o.dtype + " on cpu, threads " + std::to_string(thread_count()) +
-               " + loader " + std::to_string(o.workers));
+               ", " + o.dtype + " on " + device_text(o) + " + loader " + std::to_string(o.workers));
   const int64_t trainable = elements(model.trainable()), total = elements(model.parameters());
   console.line("method: " + o.method +
                (o.prompts > 0 ? " with " + std::to_string(o.prompts) + " prompts" : "") +

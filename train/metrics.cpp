@@ -19,7 +19,8 @@ constexpr const char* kRow = "%lld,%.6f,%.4f,%.6f,%.4f,%.4f,%.6g,%.1f,%.1f\n";
 std::vector<int64_t> ranks(const Tensor& logits, const std::vector<int>& labels) {
   std::vector<int64_t> out;
   const int64_t classes = logits.cols();
-  const float* row = logits.data<float>();
+  const Tensor host = to_device(logits, Device::cpu);
+  const float* row = host.data<float>();
   for (const int label : labels) {
     const float own = row[label];
     int64_t rank = 0;

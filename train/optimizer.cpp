@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "engine/memory.h"
 #include "engine/parallel.h"
 
 namespace lspt {
@@ -14,6 +13,8 @@ constexpr int64_t kGrain = 1 << 14;
 
 Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters)
     : config_(config) {
+  if (parameters.empty()) return;
+  rates_ = Tensor({4}, DType::f32, parameters.front()->var.device());
   for (Parameter* parameter : parameters) {
     const Tensor& value = parameter->var.value;
     require(parameter->var.node && value.dtype() == DType::f32, "optimizer: ", parameter->name,
@@ -26,24 +27,40 @@ Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters
 }
 
 void Optimizer::step(float lr) {
+  begin(lr);
+  apply();
+}
+
+void Optimizer::begin(float lr) {
   ++updates_;
   const double t = static_cast<double>(updates_);
   const double correction1 = 1.0 - std::pow(static_cast<double>(config_.beta1), t);
   const double correction2 = 1.0 - std::pow(static_cast<double>(config_.beta2), t);
+  copy(rates_, Tensor::from({lr, static_cast<float>(1.0 / correction1),
+                             static_cast<float>(1.0 / std::sqrt(correction2)), 1.0f},
+                            {4}));
+}
+
+void Optimizer::apply() {
+  std::vector<Update> updates;
   for (Slot& slot : slots_) {
-    Parameter& parameter = *slot.parameter;
-    Tensor& gradient = parameter.var.node->grad;
-    if (!gradient) continue;
-    const float rate = lr * parameter.lr_scale;
-    const float decay = parameter.weight_decay ? config_.weight_decay : 0.0f;
-    if (config_.kind == OptimizerKind::sgd)
-      sgd_update(parameter.var.value, slot.first, gradient, rate, config_.momentum, decay);
-    else
-      adamw_update(parameter.var.value, slot.first, slot.second, gradient, rate, config_, decay,
-                   correction1, correction2);
-    parameter.var.value.changed();
-    gradient = {};
+    const Parameter& parameter = *slot.parameter;
+    if (!parameter.var.node->grad) continue;
+    updates.push_back({parameter.var.value, std::move(parameter.var.node->grad), slot.first,
+                       slot.second, parameter.lr_scale,
+                       parameter.weight_decay ? config_.weight_decay : 0.0f});
+    parameter.var.node->grad = {};
   }
+  if (config_.clip_grad > 0.0f) limit_gradients(rates_, updates, config_.clip_grad);
+  if (config_.kind == OptimizerKind::sgd)
+    sgd_update(rates_, updates, config_);
+  else
+    adamw_update(rates_, updates, config_);
+  replayed();
+}
+
+void Optimizer::replayed() {
+  for (const Slot& slot : slots_) slot.parameter->var.value.changed();
 }
 
 NamedTensors Optimizer::state() const {
@@ -74,38 +91,54 @@ void Optimizer::load_state(const NamedTensors& from, int64_t updates) {
 
 namespace cpu {
 
-void sgd_update(const Tensor& parameter, const Tensor& momentum, const Tensor& gradient, float lr,
-                float momentum_factor, float weight_decay) {
-  float* p = parameter.data<float>();
-  float* m = momentum.data<float>();
-  const float* g = gradient.data<float>();
-  parallel_for(parameter.numel(), kGrain, [=](int64_t begin, int64_t end) {
+void sgd_update(const Tensor& rates, const std::vector<Update>& updates,
+                const OptimizerConfig& config) {
+  const float lr = rates.data<float>()[0], clip = rates.data<float>()[3];
+  for (const Update& u : updates) {
+    float *p = u.parameter.data<float>(), *m = u.first.data<float>();
+    const float* g = u.gradient.data<float>();
+    const float rate = lr * u.lr_scale, decay = u.weight_decay, momentum = config.momentum;
+    parallel_for(u.parameter.numel(), kGrain, [=](int64_t begin, int64_t end) {
 #pragma omp simd
-    for (int64_t i = begin; i < end; ++i) {
-      m[i] = momentum_factor * m[i] + (g[i] + weight_decay * p[i]);
-      p[i] -= lr * m[i];
-    }
-  });
+      for (int64_t i = begin; i < end; ++i) {
+        m[i] = momentum * m[i] + (clip * g[i] + decay * p[i]);
+        p[i] -= rate * m[i];
+      }
+    });
+  }
 }
 
-void adamw_update(const Tensor& parameter, const Tensor& exp_avg, const Tensor& exp_avg_sq,
-                  const Tensor& gradient, float lr, const OptimizerConfig& config,
-                  float weight_decay, double correction1, double correction2) {
-  float* p = parameter.data<float>();
-  float* m = exp_avg.data<float>();
-  float* v = exp_avg_sq.data<float>();
-  const float* g = gradient.data<float>();
-  const float keep = 1.0f - lr * weight_decay, beta1 = config.beta1, beta2 = config.beta2;
-  const float step = static_cast<float>(lr / correction1), epsilon = config.epsilon;
-  const float root = static_cast<float>(std::sqrt(correction2));
-  parallel_for(parameter.numel(), kGrain, [=](int64_t begin, int64_t end) {
+void adamw_update(const Tensor& rates, const std::vector<Update>& updates,
+                  const OptimizerConfig& config) {
+  const float* r = rates.data<float>();
+  const float correction1 = r[1], correction2 = r[2], clip = r[3];
+  const float beta1 = config.beta1, beta2 = config.beta2, epsilon = config.epsilon;
+  for (const Update& u : updates) {
+    float *p = u.parameter.data<float>(), *m = u.first.data<float>(), *v = u.second.data<float>();
+    const float* g = u.gradient.data<float>();
+    const float rate = r[0] * u.lr_scale, keep = 1.0f - rate * u.weight_decay;
+    const float step = rate * correction1;
+    parallel_for(u.parameter.numel(), kGrain, [=](int64_t begin, int64_t end) {
 #pragma omp simd
-    for (int64_t i = begin; i < end; ++i) {
-      m[i] = beta1 * m[i] + (1.0f - beta1) * g[i];
-      v[i] = beta2 * v[i] + (1.0f - beta2) * g[i] * g[i];
-      p[i] = keep * p[i] - step * m[i] / (std::sqrt(v[i]) / root + epsilon);
-    }
-  });
+      for (int64_t i = begin; i < end; ++i) {
+        const float gradient = clip * g[i];
+        m[i] = beta1 * m[i] + (1.0f - beta1) * gradient;
+        v[i] = beta2 * v[i] + (1.0f - beta2) * gradient * gradient;
+        p[i] = keep * p[i] - step * m[i] / (std::sqrt(v[i]) * correction2 + epsilon);
+      }
+    });
+  }
+}
+
+void limit_gradients(const Tensor& rates, const std::vector<Update>& updates, float limit) {
+  double squares = 0;
+  for (const Update& u : updates) {
+    const float* g = u.gradient.data<float>();
+    for (int64_t i = 0; i < u.gradient.numel(); ++i)
+      squares += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+  }
+  const double scale = static_cast<double>(limit) / (std::sqrt(squares) + 1e-6);
+  rates.data<float>()[3] = static_cast<float>(std::min(1.0, scale));
 }
 
 }  // namespace cpu

@@ -16,20 +16,29 @@ struct OptimizerConfig {
   float momentum = 0.9f;                                ///< sgd
   float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;  ///< adamw
   float weight_decay = 0.0f;
+  float clip_grad = 0.0f;  ///< largest norm of all gradients together; 0 = no limit
 };
 
 /// p a parameter, g its gradient, lr the rate times the parameter's lr_scale, wd the weight decay
 /// or 0 if the parameter is exempt, t the number of updates so far.
+///   clip   g *= min(1, clip_grad / (|all g| + 1e-6))        as torch.nn.utils.clip_grad_norm_
 ///   sgd    g' = g + wd p;  m = momentum m + g';  p -= lr m         (the first m is the first g')
 ///   adamw  p -= lr wd p;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g g
 ///          p -= lr / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + epsilon)
 /// State is f32. A parameter without a gradient (nothing depended on it) is left alone.
 class Optimizer {
  public:
+  /// All parameters are on one device.
   Optimizer(const OptimizerConfig& config, const Parameters& parameters);
 
-  /// Updates every parameter from its gradient and lets the gradient go.
+  /// Updates every parameter from its gradient and lets the gradient go: begin, then apply.
   void step(float lr);
+  /// Counts an update and brings what changes from one to the next to the device ...
+  void begin(float lr);
+  /// ... so that all the rest can be captured once and replayed.
+  void apply();
+  /// After `apply` was replayed: what packed copies of the parameters there are is stale.
+  void replayed();
 
   /// `momentum.<name>`, or `exp_avg.<name>` and `exp_avg_sq.<name>`; and how many updates there
   /// were.
@@ -45,16 +54,24 @@ class Optimizer {
   };
   OptimizerConfig config_;
   std::vector<Slot> slots_;
+  Tensor rates_;  // see below
   int64_t updates_ = 0;
 };
 
-/// One parameter's update in place; all tensors f32 of one shape.
-DECLARE_KERNEL(sgd_update, const Tensor& parameter, const Tensor& momentum, const Tensor& gradient,
-               float lr, float momentum_factor, float weight_decay);
-/// correction1 and correction2 are 1 - beta1^t and 1 - beta2^t.
-DECLARE_KERNEL(adamw_update, const Tensor& parameter, const Tensor& exp_avg,
-               const Tensor& exp_avg_sq, const Tensor& gradient, float lr,
-               const OptimizerConfig& config, float weight_decay, double correction1,
-               double correction2);
+/// One parameter's share of an update; all tensors f32 of one shape, changed in place.
+struct Update {
+  Tensor parameter, gradient, first, second;
+  float lr_scale, weight_decay;
+};
+
+/// rates (4) f32 on the parameters' device: lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), and what
+/// gradients are multiplied by. All parameters in one pass.
+DECLARE_KERNEL(sgd_update, const Tensor& rates, const std::vector<Update>& updates,
+               const OptimizerConfig& config);
+DECLARE_KERNEL(adamw_update, const Tensor& rates, const std::vector<Update>& updates,
+               const OptimizerConfig& config);
+/// rates[3] = min(1, limit / (norm of all gradients + 1e-6)).
+DECLARE_KERNEL(limit_gradients, const Tensor& rates, const std::vector<Update>& updates,
+               float limit);
 
 }  // namespace lspt

@@ -32,10 +32,11 @@ struct Options {
   // optimization
   std::string opt, sched = "step";
   int64_t epochs = 0, warmup_epochs = 0, batch_size = 0, validation_batch_size = 0;
-  double lr = 0, min_lr = 0, momentum = 0.9, weight_decay = 0, label_smoothing = 0;
+  double lr = 0, min_lr = 0, momentum = 0.9, weight_decay = 0, clip_grad = 0, label_smoothing = 0;
   int64_t seed = 42;
   // machine
-  std::string dtype = "f32", device = "auto";
+  std::string dtype = "f32", device = "auto", cuda_graph = "auto";
+  bool tf32 = false;
   int64_t threads = 0, workers = 2;
   // output
   std::string output, resume, checkpoint;

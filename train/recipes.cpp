@@ -1,6 +1,8 @@
 #include "train/recipes.h"
 
+#include "engine/cuda.h"
 #include "engine/error.h"
+#include "engine/kernel.h"
 
 namespace lspt {
 namespace {
@@ -159,12 +161,21 @@ OptimizerConfig optimizer_config(const Options& o) {
   config.kind = o.opt == "adamw" ? OptimizerKind::adamw : OptimizerKind::sgd;
   config.momentum = static_cast<float>(o.momentum);
   config.weight_decay = static_cast<float>(o.weight_decay);
+  config.clip_grad = static_cast<float>(o.clip_grad);
   return config;
 }
 
 Device device_of(const Options& o) {
-  require(o.device != "cuda", ErrorKind::kUsage,
-          "--device cuda: this build of lspt computes on the CPU only; use --device cpu or auto");
+  if (o.device == "cpu") return Device::cpu;
+  std::string why = "this build of lspt computes on the CPU only";
+  if constexpr (kHasCuda) {
+    why = cuda::unusable();
+    if (why.empty() && o.dtype.find("bf16") != std::string::npos && cuda::compute_capability() < 80)
+      why = cuda::describe() + ": bf16 needs sm_80 or newer; --dtype f32 does not";
+    if (why.empty()) return Device::cuda;
+  }
+  require(o.device != "cuda", ErrorKind::kUsage, "--device cuda: ", why,
+          "\nUse --device cpu, or auto to take a GPU only if there is one");
   return Device::cpu;
 }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/cuda.h"
 #include "engine/file.h"
+#include "engine/kernel.h"
 #include "engine/parallel.h"
 
 namespace lspt {
@@ -11,8 +13,15 @@ namespace lspt {
 namespace fs = std::filesystem;
 
 void set_up_machine(const Options& options) {
-  device_of(options);
+  if (device_of(options) == Device::cuda)
+    if constexpr (kHasCuda) cuda::allow_tf32(options.tf32);
   if (options.threads > 0) set_thread_count(static_cast<int>(options.threads));
+}
+
+std::string device_text(const Options& options) {
+  if constexpr (kHasCuda)
+    if (device_of(options) == Device::cuda) return cuda::describe();
+  return "cpu, threads " + std::to_string(thread_count());
 }
 
 Dataset open_data(const Options& o) {

@@ -13,8 +13,10 @@
 
 namespace lspt {
 
-/// Uses --threads, and refuses a device that is not there.
+/// Uses --threads and --tf32, and refuses a device that is not there.
 void set_up_machine(const Options& options);
+/// "cpu, threads 2", or the GPU by name.
+std::string device_text(const Options& options);
 
 /// Throws Error(kData), also if either part of the data set is empty.
 Dataset open_data(const Options& options);

@@ -176,8 +176,8 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
 }
 
 void Trainer::save(const std::string& name) {
-  state_.trained = trained_values(model_);
-  state_.optimizer = optimizer_.state();
+  state_.trained = on_host(trained_values(model_));
+  state_.optimizer = on_host(optimizer_.state());
   save_checkpoint(folder_.file(name), state_);
 }
 

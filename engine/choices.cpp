@@ -1,0 +1,63 @@
+#include "engine/choices.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "engine/file.h"
+
+namespace lspt {
+
+namespace fs = std::filesystem;
+
+Choices::Choices(const std::string& path) : path_(path) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (const size_t tab = line.find('\t'); tab != std::string::npos && tab > 0)
+      values_.emplace(line.substr(0, tab), line.substr(tab + 1));
+}
+
+std::string Choices::cache_file(const std::string& name) {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  if (cache && *cache) return std::string(cache) + "/lspt/" + name;
+  return home && *home ? std::string(home) + "/.cache/lspt/" + name : "";
+}
+
+std::string Choices::find(const std::string& key) const {
+  const auto it = values_.find(key);
+  return it == values_.end() ? "" : it->second;
+}
+
+void Choices::keep(const std::string& key, const std::string& value) {
+  values_[key] = value;
+  if (path_.empty()) return;
+  std::string text;
+  for (const auto& [k, v] : values_) text += k + '\t' + v + '\n';
+  std::error_code ignored;
+  fs::create_directories(fs::path(path_).parent_path(), ignored);
+  try {
+    write_atomically(path_, text);
+  } catch (const Error&) {  // a cache that cannot be written is none
+    path_.clear();
+  }
+}
+
+std::string to_hex(const void* data, size_t bytes) {
+  std::string text;
+  for (size_t i = 0; i < bytes; ++i)
+    for (const int shift : {4, 0})
+      text += "0123456789abcdef"[(static_cast<const unsigned char*>(data)[i] >> shift) & 15];
+  return text;
+}
+
+bool from_hex(const std::string& text, void* data, size_t bytes) {
+  if (text.size() != 2 * bytes || text.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return false;
+  for (size_t i = 0; i < bytes; ++i)
+    static_cast<unsigned char*>(data)[i] =
+        static_cast<unsigned char>(std::stoul(text.substr(2 * i, 2), nullptr, 16));
+  return true;
+}
+
+}  // namespace lspt

@@ -1,0 +1,215 @@
+#include <nvtx3/nvToolsExt.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+
+#include "engine/cuda.cuh"
+
+namespace lspt::cuda {
+namespace {
+
+const char* op_under_way = "cuda";
+
+std::string version(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+std::string versions() {
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);  // 0 without a driver
+  cudaRuntimeGetVersion(&runtime);
+  return (driver == 0 ? "no driver" : "driver for CUDA " + version(driver)) + ", runtime " +
+         version(runtime);
+}
+
+cudaDeviceProp properties() {
+  cudaDeviceProp p{};
+  int device = 0;
+  LSPT_CHECK(cudaGetDevice(&device));
+  LSPT_CHECK(cudaGetDeviceProperties(&p, device));
+  return p;
+}
+
+__global__ void is_there_code() {}
+
+std::string find_what_is_wrong() {
+  int count = 0;
+  if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess || count == 0) {
+    cudaGetLastError();
+    return "no usable GPU: " +
+           std::string(count == 0 && status == cudaSuccess ? "none is visible"
+                                                           : cudaGetErrorString(status)) +
+           " (" + versions() + ")";
+  }
+  cudaFuncAttributes attributes{};
+  if (const cudaError_t status = cudaFuncGetAttributes(&attributes, is_there_code);
+      status != cudaSuccess) {
+    cudaGetLastError();
+    const cudaDeviceProp p = properties();
+    return std::string(p.name) + " is sm_" + std::to_string(10 * p.major + p.minor) +
+           ", for which this program holds no code (" + cudaGetErrorString(status) + "; " +
+           versions() + "); build it with ARCH=" + std::to_string(10 * p.major + p.minor);
+  }
+  return "";
+}
+
+[[noreturn]] void fail_call(const char* call, const std::string& reason) {
+  fail(ErrorKind::kInternal, op_under_way, " on the GPU: ", call, ": ", reason);
+}
+
+/// Launches between start_profile and stop_profile; events are made once and used again.
+struct Profile {
+  struct Record {
+    const char* name;
+    int64_t bytes, operations;
+    cudaEvent_t begin, end;
+  };
+  bool on = false;
+  std::vector<Record> records;
+  std::vector<cudaEvent_t> spare;
+
+  /// Recorded on the stream now.
+  cudaEvent_t event() {
+    if (spare.empty()) {
+      spare.emplace_back();
+      LSPT_CHECK(cudaEventCreate(&spare.back()));
+    }
+    const cudaEvent_t made = spare.back();
+    spare.pop_back();
+    cudaEventRecord(made, stream());
+    return made;
+  }
+};
+Profile profile;
+constexpr size_t kNoRecord = ~size_t{0};
+
+}  // namespace
+
+const std::string& unusable() {
+  static const std::string answer = find_what_is_wrong();
+  return answer;
+}
+
+std::string describe() {
+  const cudaDeviceProp p = properties();
+  std::string uuid = "GPU-";
+  for (const char byte : p.uuid.bytes)
+    for (const int shift : {4, 0}) uuid += "0123456789abcdef"[(byte >> shift) & 15];
+  return std::string(p.name) + ", " + uuid + ", sm_" + std::to_string(10 * p.major + p.minor) +
+         ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, " + versions();
+}
+
+int compute_capability() {
+  const cudaDeviceProp p = properties();
+  return 10 * p.major + p.minor;
+}
+
+cudaStream_t stream() {
+  static const cudaStream_t instance = [] {
+    cudaStream_t made{};
+    LSPT_CHECK(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking));
+    return made;
+  }();
+  return instance;
+}
+
+void synchronize() { LSPT_CHECK(cudaStreamSynchronize(stream())); }
+
+void check(cudaError_t status, const char* call) {
+  if (status != cudaSuccess) [[unlikely]]
+    fail_call(call, std::string(cudaGetErrorName(status)) + ", " + cudaGetErrorString(status));
+}
+
+void check(cublasStatus_t status, const char* call) {
+  if (status != CUBLAS_STATUS_SUCCESS) [[unlikely]]
+    fail_call(call, cublasLtGetStatusString(status));
+}
+
+Op::Op(const char* name, int64_t bytes, int64_t operations)
+    : outer_(op_under_way), record_(kNoRecord) {
+  op_under_way = name;
+  nvtxRangePushA(name);
+  if (!profile.on) return;
+  record_ = profile.records.size();
+  const cudaEvent_t begin = profile.event();
+  profile.records.push_back({name, bytes, operations, begin, {}});
+}
+
+Op::~Op() {
+  if (record_ != kNoRecord) profile.records[record_].end = profile.event();
+  nvtxRangePop();
+  op_under_way = outer_;
+}
+
+void launched() {
+  static const bool wait = [] {
+    const char* value = std::getenv("LSPT_CUDA_SYNC");
+    return value && std::string(value) == "1";
+  }();
+  if (wait) synchronize();
+}
+
+void* take(size_t bytes) {
+  void* data = nullptr;
+  const cudaError_t status = cudaMalloc(&data, bytes);
+  if (status == cudaSuccess) return data;
+  cudaGetLastError();
+  if (status != cudaErrorMemoryAllocation) check(status, "cudaMalloc");
+  return nullptr;
+}
+
+void give(void* data) { cudaFree(data); }
+
+MemoryInfo memory_info() {
+  MemoryInfo info{};
+  LSPT_CHECK(cudaMemGetInfo(&info.free, &info.total));
+  return info;
+}
+
+void zero(void* data, size_t bytes) {
+  if (bytes == 0) return;
+  const Op op("zero", static_cast<int64_t>(bytes));
+  LSPT_CHECK(cudaMemsetAsync(data, 0, bytes, stream()));
+}
+
+void copy_to_device(void* to, const void* from, size_t bytes) {
+  const Op op("copy to device", static_cast<int64_t>(bytes));
+  LSPT_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()));
+}
+
+void copy_to_host(void* to, const void* from, size_t bytes) {
+  const Op op("copy to host", static_cast<int64_t>(bytes));
+  LSPT_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()));
+  synchronize();
+}
+
+void start_profile() {
+  profile.on = true;
+  profile.records.clear();
+}
+
+std::vector<OpTime> stop_profile() {
+  profile.on = false;
+  synchronize();
+  std::map<std::string, OpTime> sums;
+  for (const Profile::Record& record : profile.records) {
+    OpTime& sum = sums[record.name];
+    float milliseconds = 0;
+    LSPT_CHECK(cudaEventElapsedTime(&milliseconds, record.begin, record.end));
+    sum.name = record.name;
+    ++sum.calls;
+    sum.milliseconds += static_cast<double>(milliseconds);
+    sum.operations += static_cast<double>(record.operations);
+    sum.bytes += static_cast<double>(record.bytes);
+    profile.spare.insert(profile.spare.end(), {record.begin, record.end});
+  }
+  profile.records.clear();
+  std::vector<OpTime> out;
+  for (const auto& [name, sum] : sums) out.push_back(sum);
+  std::sort(out.begin(), out.end(),
+            [](const OpTime& a, const OpTime& b) { return a.milliseconds > b.milliseconds; });
+  return out;
+}
+
+}  // namespace lspt::cuda

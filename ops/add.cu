@@ -1,0 +1,42 @@
+#include "engine/cuda.cuh"
+#include "engine/sum_rows.h"
+#include "ops/add.h"
+
+namespace lspt::cuda {
+namespace {
+
+/// A thread owns V elements of x seen as (G, repeats, width); r is (G, width).
+template <int V, typename T>
+__global__ void add_repeated(T* y, const T* x, const T* r, int64_t count, int64_t width,
+                             int64_t repeats) {
+  const int64_t i = thread_index() * V;
+  if (i >= count) return;
+  float sum[V], more[V];
+  load<V>(sum, x + i);
+  load<V>(more, r + i / (repeats * width) * width + i % width);
+  for (int k = 0; k < V; ++k) sum[k] += more[k];
+  store<V>(y + i, sum);
+}
+
+}  // namespace
+
+void add_forward(const Tensor& y, const Tensor& x, const Tensor& r, int64_t groups) {
+  if (x.numel() == 0) return;
+  const Op op("add", bytes_of(y, x, r));
+  const int64_t width = r.numel() / groups;
+  dispatch(x.dtype(), [&]<typename T>() {
+    with_width(wide(width, y, x, r), [&]<int V>() {
+      launch(add_repeated<V, T>, blocks(x.numel(), kBlock * V), kBlock, y.data<T>(), x.data<T>(),
+             r.data<T>(), x.numel(), width, x.numel() / r.numel());
+    });
+  });
+}
+
+void sum_repeats(const Tensor& sum, float beta, const Tensor& x, int64_t groups) {
+  if (sum.numel() == 0) return;
+  const Op op("sum_repeats", bytes_of(sum, x));
+  const int64_t width = sum.numel() / groups, repeats = x.numel() / sum.numel();
+  sum_rows(sum, beta, 1.0f, x, {groups, repeats * width, repeats, width});
+}
+
+}  // namespace lspt::cuda

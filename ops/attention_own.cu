@@ -1,0 +1,357 @@
+#include "engine/cuda.cuh"
+#include "engine/sum_rows.h"
+#include "ops/attention_own.h"
+
+namespace lspt::cuda {
+namespace {
+
+// A block works for one head of one image. Each of its warps owns four rows of one side (queries,
+// or keys for dk and dv) and walks over the other side by tiles of 32, of which lane i owns row i
+// in the scores and columns i, i + 32, ... in the products. All sums are f32, in one order.
+constexpr int kWarps = 4, kOwn = 4, kTile = 32;
+constexpr int kRows = kWarps * kOwn;  // rows that a block owns
+
+/// Row r of head h of image b begins at data + b * image + r * row + h * depth.
+template <typename T>
+struct Rows {
+  T* data = nullptr;
+  int64_t image = 0, row = 0;
+  __device__ T& at(int64_t b, int64_t r, int64_t column) const {
+    return data[b * image + r * row + column];
+  }
+};
+
+/// One side: `split` rows of `front` (prompts), then those of `back` (tokens), `count` in all.
+template <typename F, typename T>
+struct Side {
+  Rows<F> front;
+  Rows<T> back;
+  int split = 0, count = 0;
+};
+template <typename T>
+using Input = Side<const T, const T>;
+
+struct Sizes {
+  int heads, depth;
+  const float* temperature;  // or none
+  __device__ float scale() const {
+    const float t = temperature ? fminf(fmaxf(*temperature, 0.01f), 10.0f) : 1.0f;
+    return 1.0f / (sqrtf(static_cast<float>(depth)) * t);
+  }
+};
+
+/// What a thread works on: image and head, the first row of its warp, its lane.
+struct Place {
+  int64_t image, head;
+  int block_first, first, lane;
+  __device__ explicit Place(const Sizes& s)
+      : image(blockIdx.x / s.heads),
+        head(blockIdx.x % s.heads),
+        block_first(blockIdx.y * kRows),
+        first(block_first + threadIdx.x / 32 * kOwn),
+        lane(threadIdx.x % 32) {}
+  __device__ int64_t statistic(int count, int row) const {  // of (images, heads, count)
+    return static_cast<int64_t>(blockIdx.x) * count + row;
+  }
+};
+
+/// tile[i] = row first + i as float, zeros past the last row and beyond the head's width.
+template <int D, int N, typename T>
+__device__ void load_tile(float (&tile)[N][D + 1], const Input<T>& side, int first, const Sizes& s,
+                          const Place& p) {
+  for (int i = threadIdx.x; i < N * D; i += 32 * kWarps) {
+    const int row = first + i / D, column = i % D;
+    float value = 0;
+    if (row < side.count && column < s.depth)
+      value = row < side.split ? side.front.at(p.image, row, p.head * s.depth + column)
+                               : side.back.at(p.image, row - side.split, p.head * s.depth + column);
+    tile[i / D][column] = value;
+  }
+}
+
+/// score[k] = the warp's row k . the tile's row `lane`.
+template <int D>
+__device__ void dots(float (&score)[kOwn], const float (&own)[kRows][D + 1],
+                     const float (&tile)[kTile][D + 1], const Place& p) {
+  const int row = threadIdx.x / 32 * kOwn;
+  for (int k = 0; k < kOwn; ++k) score[k] = 0;
+#pragma unroll 8
+  for (int d = 0; d < D; ++d) {
+    const float other = tile[p.lane][d];
+    for (int k = 0; k < kOwn; ++k) score[k] += own[row + k][d] * other;
+  }
+}
+
+/// sum[k] += the sum over lanes of weight[k] times the tile's row of that lane.
+template <int D>
+__device__ void add_weighted(float (&sum)[kOwn][D / 32], const float (&weight)[kOwn],
+                             const float (&tile)[kTile][D + 1], const Place& p) {
+  for (int i = 0; i < kTile; ++i)
+    for (int k = 0; k < kOwn; ++k) {
+      const float w = __shfl_sync(~0u, weight[k], i);
+      for (int c = 0; c < D / 32; ++c) sum[k][c] += w * tile[i][c * 32 + p.lane];
+    }
+}
+
+/// The warp's rows, each times its factor, to where they live; a part without memory is passed
+/// over.
+template <int D, typename F, typename T>
+__device__ void store_rows(const Side<F, T>& side, const float (&sum)[kOwn][D / 32],
+                           const float (&factor)[kOwn], const Sizes& s, const Place& p) {
+  for (int k = 0; k < kOwn; ++k)
+    for (int c = 0; c < D / 32; ++c) {
+      const int row = p.first + k, column = c * 32 + p.lane;
+      const int64_t at = p.head * s.depth + column;
+      if (row >= side.count || column >= s.depth) continue;
+      if (row < side.split) {
+        if (side.front.data) side.front.at(p.image, row, at) = sum[k][c] * factor[k];
+      } else if (side.back.data) {
+        side.back.at(p.image, row - side.split, at) = sum[k][c] * factor[k];
+      }
+    }
+}
+
+template <int D, typename T>
+__global__ void forward(Side<T, T> y, float* log_sum, Input<T> q, Input<T> k, Input<T> v, Sizes s) {
+  __shared__ float own[kRows][D + 1], keys[kTile][D + 1], values[kTile][D + 1];
+  const Place p(s);
+  const float scale = s.scale();
+  load_tile<D>(own, q, p.block_first, s, p);
+  float largest[kOwn], total[kOwn] = {}, mixed[kOwn][D / 32] = {};
+  for (int i = 0; i < kOwn; ++i) largest[i] = -INFINITY;
+  for (int first = 0; first < k.count; first += kTile) {
+    __syncthreads();
+    load_tile<D>(keys, k, first, s, p);
+    load_tile<D>(values, v, first, s, p);
+    __syncthreads();
+    float score[kOwn];
+    dots<D>(score, own, keys, p);
+    for (int i = 0; i < kOwn; ++i) {
+      const float x = first + p.lane < k.count ? score[i] * scale : -INFINITY;
+      const float now = fmaxf(largest[i], warp_max(x)), shrink = expf(largest[i] - now);
+      score[i] = expf(x - now);
+      total[i] = total[i] * shrink + warp_sum(score[i]);
+      largest[i] = now;
+      for (int c = 0; c < D / 32; ++c) mixed[i][c] *= shrink;
+    }
+    add_weighted<D>(mixed, score, values, p);
+  }
+  float inverse[kOwn];
+  for (int i = 0; i < kOwn; ++i) {
+    inverse[i] = 1.0f / total[i];
+    if (p.lane == 0 && p.first + i < q.count)
+      log_sum[p.statistic(q.count, p.first + i)] = largest[i] + logf(total[i]);
+  }
+  store_rows<D>(y, mixed, inverse, s, p);
+}
+
+/// A warp owns one head of one row: dot = a . b.
+template <typename T>
+__global__ void multiply_heads(float* dots, const T* a, const T* b, int64_t count, int64_t rows,
+                               int64_t heads, int64_t depth) {
+  const int64_t i = thread_index() / 32;
+  if (i >= count) return;
+  const int64_t row = i % rows, head = i / rows % heads, image = i / rows / heads;
+  const int64_t begin = ((image * rows + row) * heads + head) * depth;
+  float sum = 0;
+  for (int64_t d = threadIdx.x % 32; d < depth; d += 32)
+    sum += static_cast<float>(a[begin + d]) * static_cast<float>(b[begin + d]);
+  sum = warp_sum(sum);
+  if (threadIdx.x % 32 == 0) dots[i] = sum;
+}
+
+/// dq, and each block's share of sum(ds q k) for the temperature.
+template <int D, typename T>
+__global__ void backward_queries(Side<T, T> dq, float* shares, Input<T> q, Input<T> k, Input<T> v,
+                                 Input<T> dy, const float* log_sum, const float* dot, Sizes s) {
+  __shared__ float own[kRows][D + 1], dout[kRows][D + 1];
+  __shared__ float keys[kTile][D + 1], values[kTile][D + 1], warp_shares[kWarps];
+  const Place p(s);
+  const float scale = s.scale();
+  load_tile<D>(own, q, p.block_first, s, p);
+  load_tile<D>(dout, dy, p.block_first, s, p);
+  float sum[kOwn][D / 32] = {}, share = 0;
+  for (int first = 0; first < k.count; first += kTile) {
+    __syncthreads();
+    load_tile<D>(keys, k, first, s, p);
+    load_tile<D>(values, v, first, s, p);
+    __syncthreads();
+    float score[kOwn], dp[kOwn];
+    dots<D>(score, own, keys, p);
+    dots<D>(dp, dout, values, p);
+    for (int i = 0; i < kOwn; ++i) {
+      const int row = p.first + i;
+      float ds = 0;
+      if (row < q.count && first + p.lane < k.count) {
+        const int64_t at = p.statistic(q.count, row);
+        ds = expf(score[i] * scale - log_sum[at]) * (dp[i] - dot[at]);
+      }
+      share += ds * score[i];
+      score[i] = ds;
+    }
+    add_weighted<D>(sum, score, keys, p);
+  }
+  const float factor[kOwn] = {scale, scale, scale, scale};
+  store_rows<D>(dq, sum, factor, s, p);
+  if (!shares) return;
+  share = warp_sum(share);
+  if (p.lane == 0) warp_shares[threadIdx.x / 32] = share;
+  __syncthreads();
+  if (threadIdx.x == 0)
+    shares[static_cast<int64_t>(blockIdx.x) * gridDim.y + blockIdx.y] =
+        warp_shares[0] + warp_shares[1] + warp_shares[2] + warp_shares[3];
+}
+
+/// dt = - sum(ds s) / t with s the scaled score; 0 where the temperature was clamped.
+__global__ void finish_temperature(float* dtemperature, int64_t count, Sizes s) {
+  const int64_t i = thread_index();
+  if (i >= count) return;
+  const float t = *s.temperature;
+  dtemperature[i] = t < 0.01f || t > 10.0f ? 0.0f : -dtemperature[i] * s.scale() / t;
+}
+
+template <int D, typename T>
+__global__ void backward_keys(Side<float, T> dk, Side<float, T> dv, Input<T> q, Input<T> k,
+                              Input<T> v, Input<T> dy, const float* log_sum, const float* dot,
+                              Sizes s) {
+  __shared__ float own_k[kRows][D + 1], own_v[kRows][D + 1];
+  __shared__ float queries[kTile][D + 1], dout[kTile][D + 1];
+  const Place p(s);
+  const float scale = s.scale();
+  load_tile<D>(own_k, k, p.block_first, s, p);
+  load_tile<D>(own_v, v, p.block_first, s, p);
+  float sum_k[kOwn][D / 32] = {}, sum_v[kOwn][D / 32] = {};
+  for (int first = 0; first < q.count; first += kTile) {
+    __syncthreads();
+    load_tile<D>(queries, q, first, s, p);
+    load_tile<D>(dout, dy, first, s, p);
+    __syncthreads();
+    float weight[kOwn], ds[kOwn];
+    dots<D>(weight, own_k, queries, p);
+    dots<D>(ds, own_v, dout, p);
+    const bool inside = first + p.lane < q.count;
+    const int64_t at = p.statistic(q.count, first + p.lane);
+    for (int i = 0; i < kOwn; ++i) {
+      weight[i] = inside ? expf(weight[i] * scale - log_sum[at]) : 0.0f;
+      ds[i] = inside ? weight[i] * (ds[i] - dot[at]) : 0.0f;
+    }
+    add_weighted<D>(sum_v, weight, dout, p);
+    add_weighted<D>(sum_k, ds, queries, p);
+  }
+  const float factor[kOwn] = {scale, scale, scale, scale}, one[kOwn] = {1, 1, 1, 1};
+  store_rows<D>(dk, sum_k, factor, s, p);
+  store_rows<D>(dv, sum_v, one, s, p);
+}
+
+/// `column` elements into rows of `width`, or no rows if x is empty. A (P, ...) tensor is every
+/// image's.
+template <typename T>
+Rows<T> rows_of(const Tensor& x, int64_t column) {
+  if (!x) return {};
+  const int64_t width = x.cols();
+  return {x.data<std::remove_const_t<T>>() + column, x.rank() == 2 ? 0 : x.dim(1) * width, width};
+}
+
+/// Where queries (0), keys (1) and values (2) are in inputs, or in gradients laid out like them.
+template <typename F, typename T>
+struct Parts {
+  Side<F, T> side[3];
+  Parts(const AttentionInputs& in, const Tensor& qkv, const Tensor& query, const Tensor& prompt) {
+    const bool separate = static_cast<bool>(in.query);
+    const int64_t width = in.qkv.dim(2) / (separate ? 2 : 3);
+    const int tokens = static_cast<int>(in.qkv.dim(1));
+    const int prompts = in.prompt ? static_cast<int>(in.prompt.dim(-2)) : 0;
+    side[0] = {{},
+               rows_of<T>(separate ? query : qkv, 0),
+               0,
+               separate ? static_cast<int>(in.query.dim(1)) : tokens};
+    for (int part : {1, 2})
+      side[part] = {rows_of<F>(prompt, (part - 1) * width),
+                    rows_of<T>(qkv, (separate ? part - 1 : part) * width), prompts,
+                    prompts + tokens};
+  }
+};
+
+Sizes sizes_of(const AttentionInputs& in) {
+  const int64_t depth = in.qkv.dim(2) / (in.query ? 2 : 3) / in.heads;
+  require(depth <= 96, "attention: heads ", depth, " wide, at most 96 on the GPU");
+  return {in.heads, static_cast<int>(depth),
+          in.temperature ? in.temperature.data<float>() + in.temperature_index : nullptr};
+}
+
+/// Calls body.template operator()<D>() with the room for a head's columns.
+template <typename Body>
+void with_depth(int depth, Body&& body) {
+  if (depth <= 64)
+    body.template operator()<64>();
+  else
+    body.template operator()<96>();
+}
+
+}  // namespace
+
+void head_dots(const Tensor& dots, const Tensor& a, const Tensor& b) {
+  const Op op("head_dots", bytes_of(dots, a, b));
+  dispatch(a.dtype(), [&]<typename T>() {
+    launch(multiply_heads<T>, blocks(32 * dots.numel()), kBlock, dots.data<float>(), a.data<T>(),
+           b.data<T>(), dots.numel(), dots.dim(2), dots.dim(1), a.dim(2) / dots.dim(1));
+  });
+}
+
+void own_attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionInputs& in) {
+  const int64_t keys = in.qkv.dim(1) + (in.prompt ? in.prompt.dim(-2) : 0);
+  const Op op("own attention", bytes_of(y, log_sum, in.qkv, in.query, in.prompt),
+              4 * y.numel() * keys);
+  const Sizes s = sizes_of(in);
+  const unsigned heads = static_cast<unsigned>(in.qkv.dim(0) * in.heads);
+  dispatch(y.dtype(), [&]<typename T>() {
+    const Parts<const T, const T> from(in, in.qkv, in.query, in.prompt);
+    const auto& [q, k, v] = from.side;
+    const Side<T, T> to{{}, rows_of<T>(y, 0), 0, q.count};
+    with_depth(s.depth, [&]<int D>() {
+      launch(forward<D, T>, dim3(heads, blocks(q.count, kRows)), 32 * kWarps, to,
+             log_sum.data<float>(), q, k, v, s);
+    });
+  });
+}
+
+void own_attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dquery,
+                            const Tensor& dprompt, const Tensor& dtemperature, const Tensor& y,
+                            const Tensor& log_sum, const AttentionInputs& in) {
+  const int64_t keys = in.qkv.dim(1) + (in.prompt ? in.prompt.dim(-2) : 0);
+  const Op op("own attention backward",
+              bytes_of(dy, dqkv, dquery, dprompt, y, log_sum, in.qkv, in.query, in.prompt),
+              10 * y.numel() * keys);
+  const Sizes s = sizes_of(in);
+  const unsigned heads = static_cast<unsigned>(in.qkv.dim(0) * in.heads);
+  // dy . y = sum over keys of p (dy . v), what softmax's gradient subtracts.
+  const Tensor dot(log_sum.shape(), DType::f32, Device::cuda);
+  head_dots(dot, dy, y);
+  dispatch(dy.dtype(), [&]<typename T>() {
+    const Parts<const T, const T> from(in, in.qkv, in.query, in.prompt);
+    const Parts<float, T> to(in, dqkv, dquery, dprompt);
+    const auto& [q, k, v] = from.side;
+    const Input<T> dout{{}, rows_of<const T>(dy, 0), 0, q.count};
+    with_depth(s.depth, [&]<int D>() {
+      if (dqkv || dtemperature) {
+        const unsigned pieces = blocks(q.count, kRows);
+        const Tensor shares =
+            dtemperature ? Tensor({heads, pieces}, DType::f32, Device::cuda) : Tensor();
+        const Side<T, T> dq{{}, to.side[0].back, 0, q.count};
+        launch(backward_queries<D, T>, dim3(heads, pieces), 32 * kWarps, dq,
+               shares ? shares.data<float>() : nullptr, q, k, v, dout, log_sum.data<float>(),
+               dot.data<float>(), s);
+        if (dtemperature) {
+          sum_rows(dtemperature, 0.0f, 1.0f, shares, {heads, pieces, pieces, 1});
+          launch(finish_temperature, blocks(heads), kBlock, dtemperature.data<float>(), heads, s);
+        }
+      }
+      // Without dqkv only the prompts' keys, which come first, have anything to receive.
+      if (const int wanted = dqkv ? k.count : dprompt ? k.split : 0; wanted > 0)
+        launch(backward_keys<D, T>, dim3(heads, blocks(wanted, kRows)), 32 * kWarps, to.side[1],
+               to.side[2], q, k, v, dout, log_sum.data<float>(), dot.data<float>(), s);
+    });
+  });
+}
+
+}  // namespace lspt::cuda

@@ -1,0 +1,50 @@
+#include "engine/cuda.cuh"
+#include "engine/sum_rows.h"
+#include "ops/tokens.h"
+
+namespace lspt::cuda {
+namespace {
+
+/// A thread owns V elements of the `run` that is copied for each image.
+template <int V, typename S, typename T>
+__global__ void copy_runs(S* to, float beta, const T* from, int64_t total, int64_t run,
+                          int64_t to_pitch, int64_t from_pitch) {
+  const int64_t i = thread_index() * V;
+  if (i >= total) return;
+  const int64_t image = i / run, at = i % run;
+  float value[V], old[V] = {};
+  load<V>(value, from + image * from_pitch + at);
+  if (beta != 0.0f) load<V>(old, to + image * to_pitch + at);
+  for (int k = 0; k < V; ++k) value[k] += old[k];
+  store<V>(to + image * to_pitch + at, value);
+}
+
+}  // namespace
+
+void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from, int64_t from_at,
+                 int64_t count) {
+  const int64_t width = to.cols(), run = count * width, total = to.dim(0) * run;
+  const int64_t to_pitch = to.dim(1) * width,
+                from_pitch = from.rank() == 2 ? 0 : from.dim(1) * width;
+  const Op op("copy_tokens",
+              total * static_cast<int64_t>(size_of(from.dtype()) +
+                                           size_of(to.dtype()) * (beta == 0.0f ? 1 : 2)));
+  dispatch(to.dtype(), [&]<typename S>() {
+    dispatch(from.dtype(), [&]<typename T>() {
+      with_width(wide(width, to, from), [&]<int V>() {
+        launch(copy_runs<V, S, T>, blocks(total, kBlock * V), kBlock, to.data<S>() + to_at * width,
+               beta, from.data<T>() + from_at * width, total, run, to_pitch, from_pitch);
+      });
+    });
+  });
+}
+
+void sum_images(const Tensor& sum, float beta, const Tensor& x, int64_t at) {
+  const int64_t width = x.cols(), images = x.dim(0);
+  const Op op("sum_images",
+              bytes_of(sum) + images * sum.numel() * static_cast<int64_t>(size_of(x.dtype())));
+  sum_rows(sum, beta, 1.0f, x,
+           {.rows = images, .row_stride = x.dim(1) * width, .offset = at * width});
+}
+
+}  // namespace lspt::cuda
