@@ -184,6 +184,32 @@ void copy_to_host(void* to, const void* from, size_t bytes) {
   synchronize();
 }
 
+std::shared_ptr<void> capture(const std::function<void()>& body) {
+  const Op op("capture", 0);
+  // Relaxed: the loader's threads may copy on streams of their own meanwhile.
+  LSPT_CHECK(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed));
+  cudaGraph_t graph{};
+  try {
+    body();
+  } catch (...) {
+    cudaStreamEndCapture(stream(), &graph);
+    if (graph) cudaGraphDestroy(graph);
+    cudaGetLastError();
+    throw;
+  }
+  LSPT_CHECK(cudaStreamEndCapture(stream(), &graph));
+  cudaGraphExec_t executable{};
+  LSPT_CHECK(cudaGraphInstantiate(&executable, graph, 0));
+  LSPT_CHECK(cudaGraphDestroy(graph));
+  return {executable, [](void* e) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(e)); }};
+}
+
+void replay(const std::shared_ptr<void>& graph) {
+  const Op op("replay", 0);
+  LSPT_CHECK(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph.get()), stream()));
+  launched();
+}
+
 void start_profile() {
   profile.on = true;
   profile.records.clear();

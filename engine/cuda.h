@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,11 @@ void copy_to_host(void* to, const void* from, size_t bytes);
 
 /// Products of f32 may round their inputs to TF32 (10 bits of mantissa); off unless asked for.
 void allow_tf32(bool allow);
+
+/// What `body` puts on the stream, recorded instead of run: a CUDA graph. It keeps addresses, so
+/// the memory that `body` used must stay as it is (memory::Arena). `replay` runs it.
+std::shared_ptr<void> capture(const std::function<void()>& body);
+void replay(const std::shared_ptr<void>& graph);
 
 /// What one op's launches took between start_profile and stop_profile, and the least they had to
 /// do.

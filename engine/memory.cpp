@@ -7,6 +7,8 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <unordered_map>
+#include <utility>
 
 #include "engine/cuda.h"
 #include "engine/kernel.h"
@@ -27,6 +29,8 @@ struct Pool {
   const Device device;
   std::mutex mutex;
   std::multimap<size_t, void*> idle;
+  Arena* arena = nullptr;                    // in use
+  std::unordered_map<void*, Arena*> owners;  // of blocks that are an arena's
   Stats stats;
 
   void* take(size_t bytes) const {
@@ -76,9 +80,10 @@ void* allocate(size_t bytes, Device device) {
   Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
   void* block = nullptr;
-  if (const auto it = p.idle.find(size); it != p.idle.end()) {
+  auto& idle = p.arena ? p.arena->idle_ : p.idle;
+  if (const auto it = idle.find(size); it != idle.end()) {
     block = it->second;
-    p.idle.erase(it);
+    idle.erase(it);
   } else {
     block = p.take(size);
     if (!block) {
@@ -86,6 +91,7 @@ void* allocate(size_t bytes, Device device) {
       block = p.take(size);
     }
     if (!block) p.fail_without(size);
+    if (p.arena) p.owners[block] = p.arena;
     p.stats.held_bytes += size;
     ++p.stats.system_calls;
   }
@@ -98,7 +104,8 @@ void release(void* data, size_t bytes, Device device) {
   if (!data) return;
   Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
-  p.idle.emplace(rounded(bytes), data);
+  const auto owner = p.owners.find(data);
+  (owner == p.owners.end() ? p.idle : owner->second->idle_).emplace(rounded(bytes), data);
   p.stats.live_bytes -= rounded(bytes);
 }
 
@@ -106,6 +113,27 @@ void zero(void* data, size_t bytes, Device device) {
   if constexpr (kHasCuda)
     if (device == Device::cuda) return cuda::zero(data, bytes);
   if (bytes) std::memset(data, 0, bytes);
+}
+
+Arena::Arena(Device device) : device_(device) {}
+
+Arena::~Arena() {
+  Pool& p = pool(device_);
+  const std::lock_guard lock(p.mutex);
+  p.idle.merge(idle_);
+  std::erase_if(p.owners, [this](const auto& block) { return block.second == this; });
+}
+
+Arena::Use::Use(Arena& arena) : arena_(arena) {
+  Pool& p = pool(arena.device_);
+  const std::lock_guard lock(p.mutex);
+  before_ = std::exchange(p.arena, &arena);
+}
+
+Arena::Use::~Use() {
+  Pool& p = pool(arena_.device_);
+  const std::lock_guard lock(p.mutex);
+  p.arena = before_;
 }
 
 Stats stats(Device device) {

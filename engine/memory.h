@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 
 #include "engine/tensor.h"
 
@@ -21,6 +22,35 @@ struct Stats {
 void* allocate(size_t bytes, Device device);
 void release(void* data, size_t bytes, Device device);
 void zero(void* data, size_t bytes, Device device);
+
+/// Blocks set aside: while one is in use (`Arena::Use`), what is allocated on its device comes from
+/// it, and what was allocated from it goes back to it whenever it is released. A captured CUDA
+/// graph writes to its addresses each time it is replayed; nobody else gets them.
+class Arena {
+ public:
+  explicit Arena(Device device);
+  ~Arena();  ///< its blocks become everybody's
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  class Use {
+   public:
+    explicit Use(Arena& arena);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    Arena& arena_;
+    Arena* before_;
+  };
+
+ private:
+  friend void* allocate(size_t, Device);
+  friend void release(void*, size_t, Device);
+  Device device_;
+  std::multimap<size_t, void*> idle_;
+};
 
 Stats stats(Device device = Device::cpu);
 void reset_peak(Device device = Device::cpu);

@@ -23,11 +23,23 @@ class Random {
         sample_(sample),
         purpose_(static_cast<uint32_t>(purpose)) {}
 
+  /// The stream of another epoch and sample: words[0] epochs and words[1] * stride samples on. The
+  /// words are read when numbers are drawn, where they are drawn (in the GPU's memory, by a kernel
+  /// that is captured once and replayed for many steps).
+  Random moved_by(const uint64_t* words, uint64_t stride) const {
+    Random moved = *this;
+    moved.words_ = words;
+    moved.stride_ = stride;
+    return moved;
+  }
+
   /// Bits 4 quad .. 4 quad + 3 in one evaluation, for loops that want them all.
   LSPT_BOTH std::array<uint32_t, 4> four(uint64_t quad) const {
+    const uint32_t epoch = epoch_ + (words_ ? static_cast<uint32_t>(words_[0]) : 0);
+    const uint64_t sample = sample_ + (words_ ? words_[1] * stride_ : 0);
     // Sample ids above 2^32 fold their upper half into the epoch word's upper half.
-    return block({static_cast<uint32_t>(quad), static_cast<uint32_t>(sample_),
-                  epoch_ ^ (static_cast<uint32_t>(sample_ >> 32) << 16), purpose_},
+    return block({static_cast<uint32_t>(quad), static_cast<uint32_t>(sample),
+                  epoch ^ (static_cast<uint32_t>(sample >> 32) << 16), purpose_},
                  key_);
   }
   /// 32 uniform bits, index < 2^34.
@@ -69,6 +81,8 @@ class Random {
   uint32_t epoch_;
   uint64_t sample_;
   uint32_t purpose_;
+  const uint64_t* words_ = nullptr;
+  uint64_t stride_ = 0;
 };
 
 }  // namespace lspt

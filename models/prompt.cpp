@@ -104,7 +104,8 @@ Var Prompts::learnable(int block, const State& state) const {
   const uint64_t draw =
       state.key.step * static_cast<uint64_t>(vit_.depth) + static_cast<uint64_t>(block);
   return dropout(expand(prompt, state.batch), config_.dropout,
-                 Random(state.key.seed, state.key.epoch, draw, Purpose::dropout));
+                 Random(state.key.seed, state.key.epoch, draw, Purpose::dropout)
+                     .moved_by(state.key.words, static_cast<uint64_t>(vit_.depth)));
 }
 
 Var Prompts::patch_mean(const Var& x) const {

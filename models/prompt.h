@@ -60,6 +60,8 @@ struct StepKey {
   uint64_t seed = 0;
   uint32_t epoch = 0;
   uint64_t step = 0;
+  /// Or none: two words where the model computes, added to epoch and step when masks are drawn.
+  const uint64_t* words = nullptr;
 };
 
 /// The method's parameters and one step of its recurrence.

@@ -82,15 +82,23 @@ __device__ void dots(float (&score)[kOwn], const float (&own)[kRows][D + 1],
   }
 }
 
-/// sum[k] += the sum over lanes of weight[k] times the tile's row of that lane.
+/// sum[k] += the sum over the tile's `rows` of that row's lane's weight[k] times the row. Weights
+/// change hands through shared memory, all four of a lane in one read.
 template <int D>
 __device__ void add_weighted(float (&sum)[kOwn][D / 32], const float (&weight)[kOwn],
-                             const float (&tile)[kTile][D + 1], const Place& p) {
-  for (int i = 0; i < kTile; ++i)
-    for (int k = 0; k < kOwn; ++k) {
-      const float w = __shfl_sync(~0u, weight[k], i);
-      for (int c = 0; c < D / 32; ++c) sum[k][c] += w * tile[i][c * 32 + p.lane];
+                             const float (&tile)[kTile][D + 1], int rows, const Place& p) {
+  __shared__ Piece<float> exchange[kWarps][kTile];
+  Piece<float>* const shared = exchange[threadIdx.x / 32];
+  for (int k = 0; k < kOwn; ++k) shared[p.lane].value[k] = weight[k];
+  __syncwarp();
+  for (int i = 0; i < rows; ++i) {
+    const Piece<float> w = shared[i];
+    for (int c = 0; c < D / 32; ++c) {
+      const float value = tile[i][c * 32 + p.lane];
+      for (int k = 0; k < kOwn; ++k) sum[k][c] += w.value[k] * value;
     }
+  }
+  __syncwarp();
 }
 
 /// The warp's rows, each times its factor, to where they live; a part without memory is passed
@@ -134,7 +142,7 @@ __global__ void forward(Side<T, T> y, float* log_sum, Input<T> q, Input<T> k, In
       largest[i] = now;
       for (int c = 0; c < D / 32; ++c) mixed[i][c] *= shrink;
     }
-    add_weighted<D>(mixed, score, values, p);
+    add_weighted<D>(mixed, score, values, min(kTile, k.count - first), p);
   }
   float inverse[kOwn];
   for (int i = 0; i < kOwn; ++i) {
@@ -189,7 +197,7 @@ __global__ void backward_queries(Side<T, T> dq, float* shares, Input<T> q, Input
       share += ds * score[i];
       score[i] = ds;
     }
-    add_weighted<D>(sum, score, keys, p);
+    add_weighted<D>(sum, score, keys, min(kTile, k.count - first), p);
   }
   const float factor[kOwn] = {scale, scale, scale, scale};
   store_rows<D>(dq, sum, factor, s, p);
@@ -235,8 +243,9 @@ __global__ void backward_keys(Side<float, T> dk, Side<float, T> dv, Input<T> q, 
       weight[i] = inside ? expf(weight[i] * scale - log_sum[at]) : 0.0f;
       ds[i] = inside ? weight[i] * (ds[i] - dot[at]) : 0.0f;
     }
-    add_weighted<D>(sum_v, weight, dout, p);
-    add_weighted<D>(sum_k, ds, queries, p);
+    const int rows = min(kTile, q.count - first);
+    add_weighted<D>(sum_v, weight, dout, rows, p);
+    add_weighted<D>(sum_k, ds, queries, rows, p);
   }
   const float factor[kOwn] = {scale, scale, scale, scale}, one[kOwn] = {1, 1, 1, 1};
   store_rows<D>(dk, sum_k, factor, s, p);

@@ -16,6 +16,12 @@ inline std::string no_gpu() {
   return "built without CUDA";
 }
 
+/// Whether it is the emulated one of tests/emulated: right, but slow.
+inline bool gpu_is_emulated() {
+  if constexpr (kHasCuda) return no_gpu().empty() && cuda::describe().starts_with("emulated");
+  return false;
+}
+
 inline auto needs_gpu() { return doctest::skip(!no_gpu().empty()); }
 
 }  // namespace lspt::test

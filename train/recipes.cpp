@@ -1,5 +1,7 @@
 #include "train/recipes.h"
 
+#include <cstdlib>
+
 #include "engine/cuda.h"
 #include "engine/error.h"
 #include "engine/kernel.h"
@@ -163,6 +165,15 @@ OptimizerConfig optimizer_config(const Options& o) {
   config.weight_decay = static_cast<float>(o.weight_decay);
   config.clip_grad = static_cast<float>(o.clip_grad);
   return config;
+}
+
+bool captures_steps(const Options& o) {
+  const bool gpu = device_of(o) == Device::cuda;
+  const char* sync = std::getenv("LSPT_CUDA_SYNC");
+  const bool one_by_one = sync && std::string(sync) == "1";
+  require(o.cuda_graph != "on" || (gpu && !one_by_one), ErrorKind::kUsage,
+          "--cuda-graph on: ", gpu ? "contradicts LSPT_CUDA_SYNC=1" : "the device is the CPU");
+  return gpu && !one_by_one && o.cuda_graph != "off";
 }
 
 Device device_of(const Options& o) {

@@ -28,6 +28,10 @@ void set_decay_groups(const Parameters& parameters, OptimizerKind kind);
 
 OptimizerConfig optimizer_config(const Options& options);
 
+/// Whether training steps are captured and replayed: --cuda-graph, on a GPU. Throws Error(kUsage)
+/// if that is asked for where it cannot be.
+bool captures_steps(const Options& options);
+
 /// The device that --device means here. Throws Error(kUsage) for cuda where it cannot be had.
 Device device_of(const Options& options);
 

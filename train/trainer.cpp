@@ -42,6 +42,7 @@ Trainer::Trainer(Checkpoint& state, Model& model, Loader& train, Loader& test,
       folder_(folder),
       console_(console),
       optimizer_(optimizer_config(options_), model.trainable()),
+      step_(model, optimizer_, captures_steps(options_)),
       schedule_(schedule_of(options_, train.batches())),
       rows_(read_csv(folder.file("metrics.csv"), progress_.epoch)) {
   set_decay_groups(model.trainable(), optimizer_config(options_).kind);
@@ -88,23 +89,20 @@ float Trainer::train_step(const Batch& batch, double lr) {
   const std::vector<int64_t> labels(batch.labels.begin(), batch.labels.end());
   const Tensor targets = one_hot(labels, static_cast<int64_t>(state_.class_names.size()),
                                  static_cast<float>(options_.label_smoothing));
-  Tape tape;
-  const Var logits = model_.forward(
-      batch.images, {static_cast<uint64_t>(options_.seed), static_cast<uint32_t>(progress_.epoch),
+  const auto [value, logits] =
+      step_.forward(batch.images, targets,
+                    {static_cast<uint64_t>(options_.seed), static_cast<uint32_t>(progress_.epoch),
                      static_cast<uint64_t>(progress_.step)});
-  const Var loss = cross_entropy(logits, targets);
-  const float value = loss.value.to_vector()[0];
   require(std::isfinite(value) && value < kLargestLoss, ErrorKind::kDiverged,
           "training diverged: loss ", value, " in epoch ", progress_.epoch + 1, ", step ",
           progress_.step + 1, " of ", train_.batches(), ", learning rate ", lr,
           "\nThe update before made the weights too large", ". Try a smaller --lr; ",
           folder_.path(), " keeps the last good checkpoint, if any");
-  tape.backward(loss);
-  optimizer_.step(static_cast<float>(lr));
+  step_.update(static_cast<float>(lr));
   progress_.updates = optimizer_.updates();
   progress_.loss_sum += static_cast<double>(value) * static_cast<double>(size);
   progress_.seen += size;
-  for (const int64_t rank : ranks(logits.value, batch.labels)) progress_.correct += rank == 0;
+  for (const int64_t rank : ranks(logits, batch.labels)) progress_.correct += rank == 0;
   return value;
 }
 

@@ -9,6 +9,7 @@
 #include "train/optimizer.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
+#include "train/step.h"
 
 namespace lspt {
 
@@ -48,6 +49,7 @@ class Trainer {
   const RunFolder& folder_;
   Console& console_;
   Optimizer optimizer_;
+  TrainStep step_;
   Schedule schedule_;
   std::vector<EpochRow> rows_;
   double test_seconds_ = 0;  // of the last evaluation, for the ETA

@@ -1,0 +1,121 @@
+// Training on the GPU: captured steps are eager steps to the bit, and what the CPU computes.
+#include "engine/memory.h"
+#include "engine/random.h"
+#include "ops/cross_entropy.h"
+#include "tests/golden.h"
+#include "tests/gpu.h"
+#include "train/step.h"
+
+using namespace lspt;
+
+namespace {
+
+constexpr int64_t kClasses = 5;
+
+Tensor images_of(int64_t count, uint64_t step) {
+  const Random random(11, 0, step, Purpose::test);
+  Tensor images({count, 3, 32, 32});
+  for (int64_t i = 0; i < images.numel(); ++i)
+    images.data<float>()[i] = random.normal(static_cast<uint64_t>(i));
+  return images;
+}
+
+struct Run {
+  std::vector<float> losses;
+  std::map<std::string, std::vector<float>> parameters;
+  bool operator==(const Run&) const = default;
+};
+
+/// Steps of batches of these sizes, in two epochs.
+Run train(const std::string& method, Device device, DType dtype, bool capture,
+          const std::vector<int64_t>& sizes, OptimizerConfig config = {}) {
+  ModelConfig model_config = golden::config(method);
+  model_config.device = device;
+  model_config.dtype = dtype;
+  if (model_config.prompt.prompts > 0) model_config.prompt.dropout = 0.1f;
+  Model model(model_config);
+  Optimizer optimizer(config, model.trainable());
+  TrainStep step(model, optimizer, capture);
+  Run out;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    std::vector<int64_t> labels;
+    for (int64_t k = 0; k < sizes[i]; ++k)
+      labels.push_back((static_cast<int64_t>(i) + k) % kClasses);
+    const auto result =
+        step.forward(images_of(sizes[i], i), one_hot(labels, kClasses),
+                     {.seed = 3, .epoch = static_cast<uint32_t>(2 * i / sizes.size()), .step = i});
+    out.losses.push_back(result.loss);
+    CHECK(result.logits.shape() == Shape{sizes[i], kClasses});
+    step.update(i % 2 ? 0.05f : 0.02f);
+    // An evaluation in between, with memory of its own.
+    if (i % 3 == 1) model.forward(images_of(2, 100 + i));
+  }
+  for (const Parameter* parameter : model.trainable())
+    out.parameters[parameter->name] = parameter->var.value.to_vector();
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("captured steps give the bits of steps that are launched one by one on the GPU" *
+          test::needs_gpu()) {
+  const std::vector<int64_t> sizes = {4, 4, 4, 4, 3, 4, 4, 3, 4};
+  for (const char* method : {"lspt", "vpt-deep", "gapt", "linear", "full"})
+    for (const DType dtype : {DType::f32, DType::bf16}) {
+      CAPTURE(method);
+      CAPTURE(name_of(dtype));
+      const Run eager = train(method, Device::cuda, dtype, false, sizes);
+      CHECK(train(method, Device::cuda, dtype, true, sizes) == eager);
+      CHECK(train(method, Device::cuda, dtype, false, sizes) == eager);
+    }
+}
+
+TEST_CASE("twenty steps lose on the GPU what they lose on the CPU" * test::needs_gpu()) {
+  const std::vector<int64_t> sizes(20, 4);
+  for (const auto& [config, name] :
+       {std::pair{OptimizerConfig{.weight_decay = 0.01f, .clip_grad = 0.5f}, "sgd"},
+        std::pair{OptimizerConfig{.kind = OptimizerKind::adamw, .weight_decay = 0.01f}, "adamw"}}) {
+    CAPTURE(name);
+    const Run cpu = train("lspt", Device::cpu, DType::f32, false, sizes, config);
+    const Run gpu = train("lspt", Device::cuda, DType::f32, true, sizes, config);
+    for (size_t i = 0; i < sizes.size(); ++i)
+      CHECK(gpu.losses[i] == doctest::Approx(cpu.losses[i]).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("a steady step on the GPU asks the system for no memory" * test::needs_gpu()) {
+  for (const bool capture : {false, true}) {
+    ModelConfig config = golden::config("lspt");
+    config.device = Device::cuda;
+    Model model(config);
+    Optimizer optimizer({}, model.trainable());
+    TrainStep step(model, optimizer, capture);
+    int64_t calls = 0;
+    for (int i = 0; i < 8; ++i) {
+      step.forward(images_of(4, 0), one_hot({0, 1, 2, 3}, kClasses), {});
+      step.update(0.01f);
+      if (i == 3) calls = memory::stats(Device::cuda).system_calls;
+    }
+    CHECK(memory::stats(Device::cuda).system_calls == calls);
+  }
+}
+
+TEST_CASE("blocks of an arena come back to it alone, and to everybody when it ends") {
+  const auto allocate = [] {
+    return Tensor({1000, 77}).raw();
+  };  // a size that nobody else asks for
+  void* inside = nullptr;
+  {
+    memory::Arena arena(Device::cpu);
+    {
+      const memory::Arena::Use use(arena);
+      inside = allocate();
+      CHECK(allocate() == inside);
+    }
+    CHECK(allocate() != inside);
+    const memory::Arena::Use use(arena);
+    CHECK(allocate() == inside);
+  }
+  std::vector<Tensor> held = {Tensor({1000, 77}), Tensor({1000, 77})};
+  CHECK((held[0].raw() == inside || held[1].raw() == inside));
+}
