@@ -9,6 +9,10 @@
 #include <numeric>
 #include <thread>
 
+#include "data/device_images.h"
+#include "engine/cuda.h"
+#include "engine/kernel.h"
+
 namespace lspt {
 
 // Positions 0 .. n-1 of the epoch's order are claimed one by one, under the lock, by workers; the
@@ -18,6 +22,8 @@ namespace lspt {
 struct Loader::State {
   struct Slot {
     Batch batch;
+    std::vector<Crop> crops;    // of each entry, and its image where the cache has it not;
+    std::vector<Image> images;  // for the GPU only
     int64_t done = 0;
     int64_t bad = -1;  // smallest entry that failed, and how
     std::exception_ptr error;
@@ -29,6 +35,7 @@ struct Loader::State {
   const Normalizer normalizer{options.normalization};
   const size_t prefetch = options.workers == 0 ? 1 : 3;  // batches in the queue
   std::vector<Image> cache{samples.size()};
+  std::unique_ptr<DeviceImages> gpu;  // keeps pixels too; used by the caller of next() alone
   std::atomic<size_t> cached_bytes = 0;
   std::atomic<int64_t> decoded = 0;
 
@@ -44,6 +51,11 @@ struct Loader::State {
   std::vector<std::jthread> workers;  // last: joined before anything above dies
 
   State(std::vector<Sample> list, const LoaderOptions& o) : samples(std::move(list)), options(o) {
+    if constexpr (kHasCuda)
+      if (options.device == Device::cuda)
+        gpu = cuda::device_images(count(),
+                                  std::min(options.device_bytes, cuda::memory_info().free / 2),
+                                  options.normalization);
     for (int i = 0; i < options.workers; ++i)
       workers.emplace_back([this](const std::stop_token& stop) { run(stop); });
   }
@@ -63,7 +75,12 @@ struct Loader::State {
       const int64_t begin = opened() * options.batch_size;
       const int64_t size = std::min(options.batch_size, count() - begin);
       Slot slot;
-      slot.batch.images = Tensor({size, 3, options.img_size, options.img_size});
+      if (gpu) {
+        slot.crops.resize(static_cast<size_t>(size));
+        slot.images.resize(static_cast<size_t>(size));
+      } else {
+        slot.batch.images = Tensor({size, 3, options.img_size, options.img_size});
+      }
       slot.batch.indices.assign(order.begin() + begin, order.begin() + begin + size);
       for (const int64_t i : slot.batch.indices)
         slot.batch.labels.push_back(samples[static_cast<size_t>(i)].label);
@@ -73,11 +90,11 @@ struct Loader::State {
   }
 
   // Fills one entry of a batch. Called without the lock.
-  void fill(const Slot& slot, int64_t entry) {
+  void fill(Slot& slot, int64_t entry) {
     const int64_t index = slot.batch.indices[static_cast<size_t>(entry)];
     Image& kept = cache[static_cast<size_t>(index)];
     Image fresh;
-    if (kept.pixels.empty()) {
+    if (kept.pixels.empty() && !(gpu && gpu->resident(index))) {
       const std::string& path = samples[static_cast<size_t>(index)].path;
       fresh = resize_short_side(load_image(path), resize_side(options.img_size),
                                 options.interpolation, path);
@@ -87,10 +104,15 @@ struct Loader::State {
       else
         cached_bytes.fetch_sub(fresh.pixels.size());
     }
-    const Image& image = kept.pixels.empty() ? fresh : kept;
+    const Image& image = fresh.pixels.empty() ? kept : fresh;
     const Random random(options.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
     const Crop crop = options.train ? random_crop(image, options.img_size, random)
                                     : center_crop(image, options.img_size);
+    if (gpu) {
+      slot.crops[static_cast<size_t>(entry)] = crop;
+      slot.images[static_cast<size_t>(entry)] = std::move(fresh);
+      return;
+    }
     const int64_t stride = int64_t{3} * options.img_size * options.img_size;
     normalizer.write(image, crop, options.img_size,
                      slot.batch.images.data<float>() + entry * stride);
@@ -116,6 +138,26 @@ struct Loader::State {
     }
     ++slot.done;
     --running;
+  }
+
+  // The images of a full batch, on the GPU. Pixels that it keeps the host lets go.
+  void bring_to_gpu(Slot& slot) {
+    std::vector<DeviceImages::Item> items;
+    for (size_t i = 0; i < slot.crops.size(); ++i) {
+      const int64_t index = slot.batch.indices[i];
+      Image& fresh = slot.images[i];
+      items.push_back({index, fresh.pixels.empty() ? &cache[static_cast<size_t>(index)] : &fresh,
+                       slot.crops[i]});
+    }
+    slot.batch.images = gpu->batch(items, options.img_size);
+    for (const DeviceImages::Item& item : items) {
+      if (!gpu->resident(item.index)) continue;
+      Image& kept = cache[static_cast<size_t>(item.index)];
+      kept.width = item.image->width;
+      kept.height = item.image->height;
+      cached_bytes -= kept.pixels.size();
+      kept.pixels = {};
+    }
   }
 
   void run(const std::stop_token& stop) {
@@ -192,9 +234,12 @@ bool Loader::next(Batch& batch) {
     s.finish(lock);
     std::rethrow_exception(error);
   }
-  batch = std::move(s.queue[0].batch);
+  State::Slot slot = std::move(s.queue[0]);
   s.queue.pop_front();
   ++s.taken;
+  lock.unlock();
+  if (s.gpu) s.bring_to_gpu(slot);
+  batch = std::move(slot.batch);
   return true;
 }
 

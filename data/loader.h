@@ -21,10 +21,14 @@ struct LoaderOptions {
   uint64_t seed = 0;
   int workers = 2;  ///< 0: next() does the work itself
   size_t cache_bytes = size_t{1} << 30;
+  /// cuda: images are cropped, mirrored and normalised on the GPU, from pixels that stay in its
+  /// memory as far as device_bytes, and half of what is free, reach.
+  Device device = Device::cpu;
+  size_t device_bytes = ~size_t{0};
 };
 
 struct Batch {
-  Tensor images;  ///< (B, 3, S, S) f32
+  Tensor images;  ///< (B, 3, S, S) f32 on the loader's device
   std::vector<int> labels;
   std::vector<int64_t> indices;  ///< into the samples the loader was given
 };

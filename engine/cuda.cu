@@ -66,6 +66,7 @@ struct Profile {
     cudaEvent_t begin, end;
   };
   bool on = false;
+  int depth = 0;  // of ops under way
   std::vector<Record> records;
   std::vector<cudaEvent_t> spare;
 
@@ -130,7 +131,7 @@ Op::Op(const char* name, int64_t bytes, int64_t operations)
     : outer_(op_under_way), record_(kNoRecord) {
   op_under_way = name;
   nvtxRangePushA(name);
-  if (!profile.on) return;
+  if (!profile.on || profile.depth++ > 0) return;  // an op inside another is part of it
   record_ = profile.records.size();
   const cudaEvent_t begin = profile.event();
   profile.records.push_back({name, bytes, operations, begin, {}});
@@ -138,6 +139,7 @@ Op::Op(const char* name, int64_t bytes, int64_t operations)
 
 Op::~Op() {
   if (record_ != kNoRecord) profile.records[record_].end = profile.event();
+  if (profile.on) --profile.depth;
   nvtxRangePop();
   op_under_way = outer_;
 }

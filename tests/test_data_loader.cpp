@@ -5,6 +5,7 @@
 #include "data/loader.h"
 #include "engine/memory.h"
 #include "tests/data_fixtures.h"
+#include "tests/gpu.h"
 
 namespace lspt {
 namespace {
@@ -35,8 +36,9 @@ std::pair<unsigned long, std::vector<int64_t>> read_epoch(Loader& loader, int64_
   Batch batch;
   loader.start(epoch, first);
   while (loader.next(batch)) {
-    digest = crc32(digest, static_cast<const Bytef*>(batch.images.raw()),
-                   static_cast<uInt>(batch.images.nbytes()));
+    const Tensor images = to_device(batch.images, Device::cpu);
+    digest =
+        crc32(digest, static_cast<const Bytef*>(images.raw()), static_cast<uInt>(images.nbytes()));
     order.insert(order.end(), batch.indices.begin(), batch.indices.end());
     CHECK(batch.images.shape() == Shape{static_cast<int64_t>(batch.labels.size()), 3, 24, 24});
     for (size_t i = 0; i < batch.labels.size(); ++i) CHECK(batch.labels[i] == batch.indices[i] % 4);
@@ -70,6 +72,27 @@ TEST_CASE("training shuffles by seed and epoch, and no number of workers changes
     CHECK(read_epoch(loader, 0) == first);
     CHECK(read_epoch(loader, 1) == second);
     CHECK(read_epoch(loader, 0) == first);
+  }
+}
+
+TEST_CASE("batches made on the GPU are the CPU's to the bit" * test::needs_gpu()) {
+  const TempFolder folder;
+  const std::vector<Sample> samples = write_samples(folder, 19);
+  for (const bool train : {true, false}) {
+    Loader host(samples, small(train, 1));
+    // All images stay on the GPU, some do (pieces of 64 MiB or the whole budget), none does; and
+    // the host's cache keeps them or not.
+    for (const size_t device_bytes : {~size_t{0}, size_t{12} << 10, size_t{0}})
+      for (const size_t cache_bytes : {size_t{1} << 30, size_t{0}}) {
+        LoaderOptions options = small(train, 2);
+        options.device = Device::cuda;
+        options.device_bytes = device_bytes;
+        options.cache_bytes = cache_bytes;
+        Loader loader(samples, options);
+        for (const int64_t epoch : {0, 1, 2})
+          CHECK(read_epoch(loader, epoch) == read_epoch(host, epoch));
+        if (device_bytes > 1 << 20) CHECK(loader.decoded() == 19);
+      }
   }
 }
 

@@ -3,110 +3,90 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "engine/cuda.h"
 #include "engine/gemm.h"
 #include "engine/memory.h"
 #include "engine/parallel.h"
-#include "engine/random.h"
 #include "ops/cross_entropy.h"
 #include "train/commands.h"
-#include "train/console.h"
-#include "train/optimizer.h"
+#include "train/peak.h"
 #include "train/recipes.h"
 #include "train/setup.h"
+#include "train/step.h"
 
 namespace lspt {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_of(const auto& body) {
-  const auto begin = Clock::now();
-  body();
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-/// Normal values: zeros would be faster to multiply, and some optimizations look for them.
-Tensor random_tensor(const Shape& shape, DType dtype, uint64_t sample) {
-  const Tensor values(shape);
-  const Random random(7, 0, sample, Purpose::test);
-  parallel_for(values.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      values.data<float>()[i] = random.normal(static_cast<uint64_t>(i));
-  });
-  return to_dtype(values, dtype);
-}
-
-/// Products of the model's own shapes, weights packed: the best of them is the peak.
-class GemmPeak {
- public:
-  GemmPeak(int64_t rows, int64_t width, DType dtype) {
-    for (const auto& [n, k] : {std::pair{3 * width, width}, {4 * width, width}, {width, 4 * width}})
-      products_.push_back({random_tensor({rows, k}, dtype, 1), random_tensor({n, k}, dtype, 2),
-                           Tensor({rows, n}, dtype)});
-  }
-  void measure() {
-    for (const Product& p : products_) {
-      const double operations = 2.0 * static_cast<double>(p.a.rows()) *
-                                static_cast<double>(p.a.cols()) * static_cast<double>(p.b.rows());
-      for (int i = 0; i < 12; ++i) {
-        const double seconds =
-            seconds_of([&] { gemm(p.c, p.a, false, p.b, true, {.pack_b = true}); });
-        best_ = std::max(best_, operations / seconds * 1e-9);
-      }
-    }
-  }
-  double gflops() const { return best_; }
-
- private:
-  struct Product {
-    Tensor a, b, c;
-  };
-  std::vector<Product> products_;
-  double best_ = 0;
-};
 
 struct Result {
   std::vector<double> seconds;  // of the timed steps, sorted
   double operations = 0;        // of one step
   int64_t trainable = 0;
+  std::vector<cuda::OpTime> ops = {};  // of one step, launched one by one; GPU only
   double median() const { return seconds[seconds.size() / 2]; }
 };
 
 Result time_steps(const Options& o, bool inference) {
   const int classes = static_cast<int>(o.classes);
-  Model model(model_config(o, classes));
+  const ModelConfig config = model_config(o, classes);
+  Model model(config);
   Optimizer optimizer(optimizer_config(o), model.trainable());
-  const Tensor images = random_tensor({o.batch_size, 3, o.img_size, o.img_size}, DType::f32, 3);
+  const Device device = config.device;
+  const Tensor images =
+      to_device(random_tensor({o.batch_size, 3, o.img_size, o.img_size}, DType::f32, 3), device);
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < o.batch_size; ++i) labels.push_back((7 * i) % classes);
-  const Tensor targets = one_hot(labels, classes);
+  const Tensor targets = to_device(one_hot(labels, classes), device);
+  const auto run = [&](TrainStep& step, int64_t number) {
+    if (inference) {
+      model.forward(images);
+      return;
+    }
+    step.forward(images, targets, {42, 0, static_cast<uint64_t>(number)});
+    step.update(1e-3f);
+  };
 
   Result out;
   for (const Parameter* parameter : model.trainable())
     out.trainable += parameter->var.value.numel();
-  for (int64_t step = -o.warmup; step < o.iterations; ++step) {
+  const bool capture = !inference && captures_steps(o);
+  TrainStep step(model, optimizer, capture);
+  memory::reset_peak(device);
+  // Capturing takes the first steps.
+  const int64_t warmup = capture ? std::max<int64_t>(o.warmup, 5) : o.warmup;
+  for (int64_t number = 0; number < warmup + o.iterations; ++number) {
     const int64_t before = operation_count();
-    const double seconds = seconds_of([&] {
-      if (inference) {
-        model.forward(images);
-        return;
-      }
-      Tape tape;
-      const Var loss = cross_entropy(
-          model.forward(images, {42, 0, static_cast<uint64_t>(step + o.warmup)}), targets);
-      tape.backward(loss);
-      optimizer.step(1e-3f);
-    });
-    if (step < 0) continue;
-    out.operations = static_cast<double>(operation_count() - before);
-    out.seconds.push_back(seconds);
+    const double seconds = seconds_of(device, [&] { run(step, number); });
+    // What is replayed later is counted when it is launched.
+    if (number == 0) out.operations = static_cast<double>(operation_count() - before);
+    if (number >= warmup) out.seconds.push_back(seconds);
   }
   std::sort(out.seconds.begin(), out.seconds.end());
+  if constexpr (kHasCuda)
+    if (device == Device::cuda) {
+      TrainStep plain(model, optimizer, false);
+      run(plain, 0);
+      cuda::start_profile();
+      run(plain, 1);
+      out.ops = cuda::stop_profile();
+    }
   return out;
+}
+
+/// The least time an op's operations and bytes take on this machine.
+double floor_ms(const cuda::OpTime& op, const Peak& peak) {
+  return std::max(op.operations / peak.gflops * 1e-6, op.bytes / peak.gigabytes_a_second * 1e-6);
+}
+
+void print_ops(const Result& result, const Peak& peak) {
+  if (result.ops.empty()) return;
+  std::printf("  %-28s %5s %9s %9s %6s\n", "one step by op", "calls", "ms", "floor ms", "ratio");
+  for (const cuda::OpTime& op : result.ops)
+    std::printf("  %-28s %5lld %9.3f %9.3f %6.2f\n", op.name.c_str(),
+                static_cast<long long>(op.calls), op.milliseconds, floor_ms(op, peak),
+                op.milliseconds > 0 ? floor_ms(op, peak) / op.milliseconds : 0.0);
 }
 
 int measure(Options o, const std::string& method, const std::string& dtype) {
@@ -124,35 +104,46 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
   resolve(o, std::nullopt);
 
   const ModelConfig config = model_config(o, static_cast<int>(o.classes));
-  GemmPeak peak(o.batch_size * (1 + o.prompts + config.vit.num_patches()), config.vit.embed_dim,
-                config.dtype);
-  peak.measure();
+  const int64_t rows = o.batch_size * (1 + o.prompts + config.vit.num_patches());
+  Peak peak;
+  const auto measure_peak = [&] {
+    peak.measure(config.device, config.dtype, rows, config.vit.embed_dim);
+    memory::trim(config.device);  // its matrices are not the steps'
+  };
+  measure_peak();
   const Result result = time_steps(o, inference);
-  peak.measure();
+  const bool gpu = config.device == Device::cuda;
+  const size_t bytes = gpu ? memory::stats(config.device).peak_bytes : memory::process_peak_bytes();
+  measure_peak();
 
   const double gflop = result.operations * 1e-9, median = result.median();
   const double per_second = static_cast<double>(o.batch_size) / median;
-  const double fraction = gflop / median / peak.gflops();
-  const double memory = static_cast<double>(memory::process_peak_bytes()) / (1 << 20);
+  const double fraction = gflop / median / peak.gflops;
+  const double memory = static_cast<double>(bytes) / (1 << 20);
   if (o.json) {
-    const nlohmann::ordered_json line = {
-        {"model", o.model},
-        {"method", method},
-        {"dtype", dtype},
-        {"device", "cpu"},
-        {"batch_size", o.batch_size},
-        {"prompts", o.prompts},
-        {"images_per_second", per_second},
-        {"gflop_per_image", gflop / static_cast<double>(o.batch_size)},
-        {"gemm_peak_gflops", peak.gflops()},
-        {"fraction_of_peak", fraction},
-        {"peak_memory_mib", memory},
-        {"threads", thread_count()},
-        {"iterations", o.iterations},
-        {"ms_median", 1e3 * median},
-        {"ms_min", 1e3 * result.seconds.front()},
-        {"ms_max", 1e3 * result.seconds.back()},
-        {"trainable_parameters", result.trainable}};
+    nlohmann::ordered_json line = {{"model", o.model},
+                                   {"method", method},
+                                   {"dtype", dtype},
+                                   {"device", gpu ? device_text(o) : "cpu"},
+                                   {"batch_size", o.batch_size},
+                                   {"prompts", o.prompts},
+                                   {"images_per_second", per_second},
+                                   {"gflop_per_image", gflop / static_cast<double>(o.batch_size)},
+                                   {"gemm_peak_gflops", peak.gflops},
+                                   {"copy_gb_per_second", peak.gigabytes_a_second},
+                                   {"fraction_of_peak", fraction},
+                                   {"peak_memory_mib", memory},
+                                   {"threads", thread_count()},
+                                   {"iterations", o.iterations},
+                                   {"ms_median", 1e3 * median},
+                                   {"ms_min", 1e3 * result.seconds.front()},
+                                   {"ms_max", 1e3 * result.seconds.back()},
+                                   {"trainable_parameters", result.trainable}};
+    for (const cuda::OpTime& op : result.ops)
+      line["ops"].push_back({{"op", op.name},
+                             {"calls", op.calls},
+                             {"ms", op.milliseconds},
+                             {"floor_ms", floor_ms(op, peak)}});
     std::printf("%s\n", line.dump().c_str());
   } else {
     std::printf(
@@ -160,7 +151,8 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
         "GFLOP/image, %4.1f%% of %.0f GFLOP/s, %.0f MiB\n",
         method.c_str(), dtype.c_str(), static_cast<long long>(o.batch_size),
         static_cast<long long>(o.prompts), per_second, 1e3 * median,
-        gflop / static_cast<double>(o.batch_size), 100 * fraction, peak.gflops(), memory);
+        gflop / static_cast<double>(o.batch_size), 100 * fraction, peak.gflops, memory);
+    print_ops(result, peak);
   }
   std::fflush(stdout);
   return 0;

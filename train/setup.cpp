@@ -43,6 +43,7 @@ LoaderOptions loader_options(const Options& o, bool train) {
       o.interpolation == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
   out.seed = static_cast<uint64_t>(o.seed);
   out.workers = static_cast<int>(o.workers);
+  out.device = device_of(o);
   return out;
 }
 
