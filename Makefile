@@ -44,7 +44,7 @@ NVCCFLAGS := -std=c++20 -O3 -DLSPT_CUDA --expt-relaxed-constexpr -ccbin $(CXX) -
 CUDA_LIBS := $(firstword $(wildcard $(TOOLKIT)/lib64 $(TOOLKIT)/lib))
 CUDNN_LIBS := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib/$(ARCH_DIR) $(CUDNN)/lib))
 LDFLAGS += $(foreach d,$(CUDA_LIBS) $(CUDNN_LIBS),-L$(d) -Wl,-rpath,$(d))
-CUDA_LDLIBS := -lcublasLt -lcudnn -lcudart_static -lpthread -ldl -lrt
+CUDA_LDLIBS := -lcublasLt -l:libcudnn.so.9 -lcudart_static -lpthread -ldl -lrt
 CUDA_SOURCES := $(wildcard engine/*.cu ops/*.cu data/*.cu train/*.cu)
 endif
 endif
@@ -125,6 +125,8 @@ test:
 test-gpu-code:
 	@$(EMULATED)/selftest
 	@echo "GPU cases, on an emulated GPU:" && OMP_WAIT_POLICY=passive $(EMULATED)/run --test-case="*GPU*"
+	@echo "again, its memory locked against host code:" && OMP_WAIT_POLICY=passive LSPT_EMULATED_LOCK=1 \
+	  $(EMULATED)/run --test-case="an op computes on the GPU*,twenty steps lose on the GPU*"
 	@$(if $(SAN),,sh tests/cudnn_plans.sh $(BUILD)/tests/no_gpu $(BUILD)/tests/cudnn_plans)
 
 # A backbone of our own on one set of drawn birds, then LSPT on other birds with that backbone frozen.

@@ -94,6 +94,8 @@ void count_operations(int64_t count) { operations += count; }
 
 void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
           const GemmOptions& options) {
+  require(a.device() == c.device() && b.device() == c.device(), "gemm: a on ", name_of(a.device()),
+          ", b on ", name_of(b.device()), ", c on ", name_of(c.device()));
   require(a.dtype() == b.dtype(), "gemm: a is ", name_of(a.dtype()), ", b ", name_of(b.dtype()));
   const int64_t m = transpose_a ? a.cols() : a.rows(), k = transpose_a ? a.rows() : a.cols();
   const int64_t n = transpose_b ? b.rows() : b.cols();

@@ -8,7 +8,7 @@ thread_local Tape* current_tape = nullptr;
 }
 
 Var Var::trainable(Tensor value) {
-  auto node = std::make_shared<Node>(Node{value.shape(), DType::f32, {}});
+  auto node = std::make_shared<Node>(Node{value.shape(), DType::f32, value.device(), {}});
   return Var(std::move(value), std::move(node));
 }
 
@@ -34,7 +34,7 @@ Backward::Sum Backward::into(size_t input) {
   require(wanted(input), "backward: into() of an input whose gradient nobody wants");
   Node& node = *inputs_[input];
   if (!node.grad) {
-    node.grad = Tensor(node.shape, node.dtype, outputs_[0]->grad.device());
+    node.grad = Tensor(node.shape, node.dtype, node.device);
     return {node.grad, 0.0f};
   }
   if (node.grad.use_count() > 1) {
@@ -66,7 +66,8 @@ void record(const char* op, std::initializer_list<const Var*> inputs,
   Tape::Record entry{op, {}, {}, std::move(backward)};
   for (const Var* input : inputs) entry.inputs.push_back(input->node);
   for (Var* output : outputs) {
-    output->node = std::make_shared<Node>(Node{output->shape(), output->dtype(), {}});
+    output->node =
+        std::make_shared<Node>(Node{output->shape(), output->dtype(), output->device(), {}});
     entry.outputs.push_back(output->node);
   }
   current_tape->records_.push_back(std::move(entry));

@@ -14,6 +14,7 @@ namespace lspt {
 struct Node {
   Shape shape;
   DType dtype = DType::f32;  ///< of the gradient: f32 for parameters, the value's for activations
+  Device device = Device::cpu;
   Tensor grad;               ///< empty = zero so far
 };
 

@@ -1,6 +1,8 @@
 // Errors, the device, its memory and launches; streams and graphs are in streams.cpp.
 #include "tests/emulated/cuda_runtime.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -12,12 +14,46 @@ namespace {
 
 thread_local cudaError_t last_error = cudaSuccess;
 
-/// Device memory that is taken: its bytes by its address.
+/// Device memory that is taken: its bytes by its address. It lies in one stretch of addresses that
+/// only kernels and copies may touch if LSPT_EMULATED_LOCK=1: host code that reads it then ends
+/// with a signal, as on a GPU (and every launch takes longer). Blocks are never returned to the
+/// system; a freed one serves the next request of its size. Otherwise blocks come from malloc,
+/// whose overflows the address sanitizer reports, and are open to all.
 struct {
   std::mutex mutex;
   std::map<uintptr_t, size_t> blocks;
+  std::multimap<size_t, void*> freed;
   size_t used = 0;
+  char* base = nullptr;
+  size_t end = 0;  // of the part of the stretch that was ever handed out
+  int unlocked = 0;
 } memory;
+
+constexpr size_t kStretch = size_t{64} << 30;
+const bool kLocks = [] {
+  const char* lock = std::getenv("LSPT_EMULATED_LOCK");
+  return lock != nullptr && *lock == '1';
+}();
+
+void* take_block(size_t bytes) {
+  if (!kLocks) {
+    void* block = nullptr;
+    return posix_memalign(&block, 256, bytes) == 0 ? block : nullptr;
+  }
+  if (memory.base == nullptr)
+    memory.base = static_cast<char*>(
+        mmap(nullptr, kStretch, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  if (const auto it = memory.freed.find(bytes); it != memory.freed.end()) {
+    void* block = it->second;
+    memory.freed.erase(it);
+    return block;
+  }
+  const size_t begin = memory.end, room = (bytes + 511) / 256 * 256;  // 256 bytes apart at least
+  if (memory.base == MAP_FAILED || room > kStretch - begin) return nullptr;
+  memory.end += room;
+  if (memory.unlocked > 0) mprotect(memory.base, memory.end, PROT_READ | PROT_WRITE);
+  return memory.base + begin;
+}
 
 size_t total_memory() {
   const char* limit = std::getenv("LSPT_EMULATED_MEMORY");
@@ -55,6 +91,20 @@ cudaError_t emulated::done(cudaError_t error) {
   return error;
 }
 using emulated::done;
+
+emulated::Unlocked::Unlocked() {
+  if (kLocks && memory.unlocked++ == 0 && memory.end > 0)
+    mprotect(memory.base, memory.end, PROT_READ | PROT_WRITE);
+}
+emulated::Unlocked::~Unlocked() {
+  if (kLocks && --memory.unlocked == 0 && memory.end > 0)
+    mprotect(memory.base, memory.end, PROT_NONE);
+}
+
+void emulated::check_pointer(const void* pointer) {
+  if (pointer != nullptr && !on_device(pointer, 1))
+    misuse("a kernel is given a pointer that is not into device memory");
+}
 
 bool emulated::launchable(dim3 grid, dim3 block, size_t dynamic_shared) {
   if (block.y != 1 || block.z != 1) misuse("only blocks of one dimension are emulated");
@@ -142,9 +192,13 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
   if (bytes == 0) return cudaSuccess;
   const std::lock_guard lock(memory.mutex);
   const size_t total = total_memory();
-  if (memory.used > total || bytes > total - memory.used || posix_memalign(data, 256, bytes) != 0)
-    return done(cudaErrorMemoryAllocation);
-  std::memset(*data, 0xff, bytes);
+  if (memory.used > total || bytes > total - memory.used) return done(cudaErrorMemoryAllocation);
+  *data = take_block(bytes);
+  if (*data == nullptr) return done(cudaErrorMemoryAllocation);
+  {
+    const emulated::Unlocked unlocked;
+    std::memset(*data, 0xff, bytes);
+  }
   memory.blocks.emplace(reinterpret_cast<uintptr_t>(*data), bytes);
   memory.used += bytes;
   return cudaSuccess;
@@ -157,8 +211,11 @@ cudaError_t cudaFree(void* data) {
   const auto it = memory.blocks.find(reinterpret_cast<uintptr_t>(data));
   if (it == memory.blocks.end()) return done(cudaErrorInvalidValue);
   memory.used -= it->second;
+  if (kLocks)
+    memory.freed.emplace(it->second, data);
+  else
+    std::free(data);
   memory.blocks.erase(it);
-  std::free(data);
   return cudaSuccess;
 }
 

@@ -7,6 +7,7 @@
 ///   LSPT_EMULATED_ORDER    order in which blocks and threads take turns: ascending (default),
 ///                          reverse or shuffle (a fixed permutation). Results that differ in
 ///                          their bits between the three show a race.
+///   LSPT_EMULATED_LOCK=1   device memory is out of reach of host code
 ///   LSPT_EMULATED_MEMORY   bytes of device memory
 ///   CUDA_VISIBLE_DEVICES   empty or -1: there is no device
 #pragma once

@@ -12,7 +12,9 @@ namespace {
 
 /// A matrix as the closure of a captured graph keeps it: a pointer, like the device's.
 struct Matrix {
-  explicit Matrix(const Tensor& x) : data(x ? x.raw() : nullptr), dtype(x.dtype()) {}
+  explicit Matrix(const Tensor& x) : data(x ? x.raw() : nullptr), dtype(x.dtype()) {
+    emulated::check_pointer(data);
+  }
   void* data;
   DType dtype;
 

@@ -131,6 +131,21 @@ namespace emulated {
 
 /// Keeps what is returned for cudaGetLastError.
 cudaError_t done(cudaError_t error);
+/// While one lives, device memory may be touched.
+class Unlocked {
+ public:
+  Unlocked();
+  ~Unlocked();
+  Unlocked(const Unlocked&) = delete;
+  Unlocked& operator=(const Unlocked&) = delete;
+};
+/// Ends the program unless a pointer that a kernel gets is null or into device memory. (Pointers
+/// inside structures are not looked at.)
+void check_pointer(const void* pointer);
+template <typename T>
+void check_argument(const T& argument) {
+  if constexpr (std::is_pointer_v<T>) check_pointer(argument);
+}
 /// Runs the work, or makes it a part of the graph that the stream captures.
 void run_or_record(cudaStream_t stream, std::function<void()> work);
 /// Whether a call that a capture does not allow may be made; if not, the capture is spoilt.
@@ -159,6 +174,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   const dim3 grid = config->gridDim, block = config->blockDim;
   if (!emulated::launchable(grid, block, config->dynamicSmemBytes))
     return emulated::done(cudaErrorInvalidConfiguration);
+  (emulated::check_argument(arguments), ...);
   std::function<void()> thread = [kernel, kept = std::tuple<Parameters...>(std::forward<Arguments>(
                                               arguments)...)] { std::apply(kernel, kept); };
   emulated::run_or_record(config->stream, [grid, block, thread = std::move(thread)] {

@@ -56,10 +56,33 @@ std::string last_words(const Body& body) {
 
 bool has(const std::string& text, const char* part) { return text.find(part) != text.npos; }
 
+/// Values in device memory.
+template <typename T>
+class OnDevice {
+ public:
+  explicit OnDevice(const std::vector<T>& values) : count_(values.size()) {
+    cudaMalloc(&data_, count_ * sizeof(T));
+    cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice);
+  }
+  explicit OnDevice(size_t count) : OnDevice(std::vector<T>(count)) {}
+  ~OnDevice() { cudaFree(data_); }
+  T* data() const { return data_; }
+  std::vector<T> back() const {
+    std::vector<T> values(count_);
+    cudaMemcpy(values.data(), data_, count_ * sizeof(T), cudaMemcpyDeviceToHost);
+    return values;
+  }
+
+ private:
+  size_t count_;
+  T* data_ = nullptr;
+};
+
 template <typename T>
 void check_shuffles() {
-  std::vector<T> out(64 * 4);
-  launch(nullptr, shuffles<T>, 1, 64, out.data());
+  const OnDevice<T> there(64 * 4);
+  launch(nullptr, shuffles<T>, 1, 64, there.data());
+  const std::vector<T> out = there.back();
   for (unsigned t = 0; t < 64; ++t) {
     const unsigned lane = t % 32;
     CHECK(out[t * 4] == static_cast<T>(t < 32 ? 496 : 1520));
@@ -70,29 +93,32 @@ void check_shuffles() {
 }
 
 void check_right_kernels() {
-  std::vector<unsigned> seen(2 * 3 * 4 * 48);
-  launch(nullptr, indices, dim3(2, 3, 4), 48, seen.data());
+  const OnDevice<unsigned> indices_there(2 * 3 * 4 * 48);
+  launch(nullptr, indices, dim3(2, 3, 4), 48, indices_there.data());
+  const std::vector<unsigned> seen = indices_there.back();
   for (unsigned i = 0; i < seen.size(); ++i) CHECK(seen[i] == i / 48 * 1000 + i % 48);
 
-  std::vector<float> values(3 * 256), sums(3);
+  std::vector<float> values(3 * 256);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
-  launch(nullptr, tree_sum<float>, 3, 256, sums.data(), values.data());
+  const OnDevice<float> values_there(values), sums_there(3);
+  launch(nullptr, tree_sum<float>, 3, 256, sums_there.data(), values_there.data());
+  const std::vector<float> sums = sums_there.back();
   for (unsigned i = 0; i < 3; ++i) CHECK(sums[i] == static_cast<float>(i * 65536 + 32640));
 
   check_shuffles<float>();
   check_shuffles<double>();
   check_shuffles<int>();
   check_shuffles<unsigned>();
-  std::vector<unsigned> ballots(32);
+  const OnDevice<unsigned> ballots(32);
   launch(nullptr, votes, 1, 32, ballots.data());
-  for (const unsigned ballot : ballots) CHECK(ballot == 0xaaaaaaabu);
+  for (const unsigned ballot : ballots.back()) CHECK(ballot == 0xaaaaaaabu);
 }
 
 std::vector<int> run_in(const char* order, void (*kernel)(int*)) {
   setenv("LSPT_EMULATED_ORDER", order, 1);
-  std::vector<int> out(3 * 64);
+  const OnDevice<int> out(3 * 64);
   launch(nullptr, kernel, 3, 64, out.data());
-  return out;
+  return out.back();
 }
 
 void check_orders() {
@@ -123,6 +149,8 @@ void check_mistakes() {
   CHECK(has(words(Mistake::no_warp, 16), "not all lanes"));
   CHECK(has(last_words([] { __syncthreads(); }), "outside a kernel"));
   CHECK(has(last_words([] { launch(nullptr, votes, 1, dim3(8, 4), nullptr); }), "one dimension"));
+  unsigned host = 0;
+  CHECK(has(last_words([&] { launch(nullptr, votes, 1, 32, &host); }), "not into device memory"));
   CHECK(launch(nullptr, votes, 1, 2048, nullptr) == cudaErrorInvalidConfiguration);
   CHECK(cudaGetLastError() == cudaErrorInvalidConfiguration);
   CHECK(cudaGetLastError() == cudaSuccess);

@@ -41,10 +41,12 @@ bool captures(cudaStream_t stream) { return stream != nullptr && stream->capture
 }  // namespace
 
 void emulated::run_or_record(cudaStream_t stream, std::function<void()> work) {
-  if (captures(stream))
+  if (captures(stream)) {
     stream->capture->work.push_back(std::move(work));
-  else
+  } else {
+    const Unlocked unlocked;
     work();
+  }
 }
 
 bool emulated::allowed() {
