@@ -107,6 +107,9 @@ $(EMULATED)/%.o: % $(BUILD)/flags | $(BUILD)/setup.done
 $(EMULATED)/run: $(call objects,$(TEST_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED)/%.o) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
+$(EMULATED)/lspt: $(call objects,train/main.cpp) $(EMULATED_SOURCES:%=$(EMULATED)/%.o) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+
 $(EMULATED)/selftest: $(addprefix $(EMULATED)/tests/emulated/,selftest.cpp.o fiber.cpp.o block.cpp.o cuda_runtime.cpp.o streams.cpp.o)
 	@$(CXX) $(CXXFLAGS) $^ -o $@
 
@@ -115,7 +118,7 @@ $(BUILD)/tests/cudnn_plans: $(call objects,tests/cudnn_plans.cpp $(CUDA_SOURCES)
 
 # Objects first and in parallel, whatever -j says at the top: the build is one command.
 JOBS := $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(shell nproc))
-GPU_TESTS := $(EMULATED)/run $(EMULATED)/selftest $(if $(SAN),,$(BUILD)/tests/cudnn_plans)
+GPU_TESTS := $(EMULATED)/run $(EMULATED)/lspt $(EMULATED)/selftest $(if $(SAN),,$(BUILD)/tests/cudnn_plans)
 test:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run $(if $(WITH_CUDA),$(GPU_TESTS))
 	@OMP_WAIT_POLICY=passive $(BUILD)/tests/run
@@ -127,6 +130,7 @@ test-gpu-code:
 	@echo "GPU cases, on an emulated GPU:" && OMP_WAIT_POLICY=passive $(EMULATED)/run --test-case="*GPU*"
 	@echo "again, its memory locked against host code:" && OMP_WAIT_POLICY=passive LSPT_EMULATED_LOCK=1 \
 	  $(EMULATED)/run --test-case="an op computes on the GPU*,twenty steps lose on the GPU*"
+	@EMULATED=1 LSPT=$(EMULATED)/lspt OMP_WAIT_POLICY=passive sh tests/gpu_program.sh
 	@$(if $(SAN),,sh tests/cudnn_plans.sh $(BUILD)/tests/no_gpu $(BUILD)/tests/cudnn_plans)
 
 # A backbone of our own on one set of drawn birds, then LSPT on other birds with that backbone frozen.

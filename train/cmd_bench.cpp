@@ -130,7 +130,6 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
                                    {"images_per_second", per_second},
                                    {"gflop_per_image", gflop / static_cast<double>(o.batch_size)},
                                    {"gemm_peak_gflops", peak.gflops},
-                                   {"copy_gb_per_second", peak.gigabytes_a_second},
                                    {"fraction_of_peak", fraction},
                                    {"peak_memory_mib", memory},
                                    {"threads", thread_count()},
@@ -139,6 +138,7 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
                                    {"ms_min", 1e3 * result.seconds.front()},
                                    {"ms_max", 1e3 * result.seconds.back()},
                                    {"trainable_parameters", result.trainable}};
+    if (gpu) line["copy_gb_per_second"] = peak.gigabytes_a_second;
     for (const cuda::OpTime& op : result.ops)
       line["ops"].push_back({{"op", op.name},
                              {"calls", op.calls},

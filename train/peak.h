@@ -16,10 +16,11 @@ double seconds_of(Device device, const std::function<void()>& body);
 
 struct Peak {
   double gflops = 0;              ///< best product
-  double gigabytes_a_second = 0;  ///< read and written by the best copy of a large tensor
+  double gigabytes_a_second = 0;  ///< read and written by the best copy; GPU only
 
   /// Measures again and keeps the better figures. On the CPU: packed products of a ViT's own
-  /// shapes, `rows` x (3 width, 4 width) and back. On the GPU: one of 8192 x 8192 x 8192.
+  /// shapes, `rows` x (3 width, 4 width) and back. On the GPU: square ones of up to
+  /// 8192 x 8192, and a copy of 512 MiB.
   void measure(Device device, DType dtype, int64_t rows, int64_t width);
 };
 
