@@ -7,6 +7,7 @@
 #include "engine/memory.h"
 #include "engine/random.h"
 #include "engine/tape.h"
+#include "tests/gpu.h"
 
 using namespace lspt;
 
@@ -172,23 +173,25 @@ TEST_CASE("slices and reshapes share memory; converted copies do not") {
   CHECK_THROWS_AS(x.data<bf16>(), Error);
 }
 
-TEST_CASE("gemm is the triple loop, for every transpose, dtype and option") {
-  constexpr int64_t m = 13, n = 22, k = 37;
+namespace {
+
+void check_gemm(Device device, int64_t m, int64_t n, int64_t k) {
   for (unsigned bits = 0; bits < 512; ++bits) {
     const auto on = [bits](int i) { return (bits >> i & 1u) != 0; };
     const bool ta = on(0), tb = on(1), packed = on(2), add = on(3), with_bias = on(4);
     const bool with_residual = on(5), with_gelu = on(6);
     const DType in = on(7) ? DType::bf16 : DType::f32, out = on(8) ? DType::bf16 : DType::f32;
+    if ((add && with_residual) || (with_gelu && !gemm_fuses_gelu(device))) continue;
     const Tensor a = random_tensor(ta ? Shape{k, m} : Shape{m, k}, 0, in);
     const Tensor b = random_tensor(tb ? Shape{n, k} : Shape{k, n}, 1, in);
-    const Tensor c = to_dtype(random_tensor({m, n}, 2), out);
+    const Tensor c = to_device(to_dtype(random_tensor({m, n}, 2), out), device);
     const Tensor bias = random_tensor({n}, 3), residual = random_tensor({m, n}, 4, out);
     const auto av = a.to_vector(), bv = b.to_vector(), cv = c.to_vector();
     const auto rv = residual.to_vector();
-    gemm(c, a, ta, b, tb,
+    gemm(c, to_device(a, device), ta, to_device(b, device), tb,
          {.beta = add ? 1.0f : 0.0f,
-          .bias = with_bias ? bias : Tensor(),
-          .residual = with_residual ? residual : Tensor(),
+          .bias = with_bias ? to_device(bias, device) : Tensor(),
+          .residual = with_residual ? to_device(residual, device) : Tensor(),
           .gelu = with_gelu,
           .pack_b = packed});
     const auto got = c.to_vector();
@@ -209,6 +212,17 @@ TEST_CASE("gemm is the triple loop, for every transpose, dtype and option") {
     CAPTURE(bits);
     CHECK(worst < (out == DType::bf16 ? 8e-3 : 2e-5));
   }
+}
+
+}  // namespace
+
+TEST_CASE("gemm is the triple loop, for every transpose, dtype and option") {
+  check_gemm(Device::cpu, 13, 22, 37);
+}
+
+TEST_CASE("gemm is the triple loop on the GPU, rows aligned and not" * test::needs_gpu()) {
+  check_gemm(Device::cuda, 13, 22, 37);
+  check_gemm(Device::cuda, 24, 40, 64);
 }
 
 TEST_CASE("gemm refuses sizes and dtypes that do not fit") {
