@@ -109,7 +109,7 @@ refuse "unknown flag" 2 "did you mean --batch-size" "$LSPT" train --batch-szie 4
 refuse "unknown command" 2 "did you mean train" "$LSPT" trian
 refuse "no command" 2 "no command" "$LSPT"
 refuse "a number that is none" 2 "--lr: 'nan'" "$LSPT" train --lr nan
-CUDA_VISIBLE_DEVICES="" refuse "no CUDA here" 2 "device cuda: " $lspt --device cuda --output x
+refuse "no CUDA here" 2 "device cuda: " env CUDA_VISIBLE_DEVICES= $lspt --device cuda --output x
 refuse "an odd model" 2 "vit_" $lspt --model vit_huge --output x
 refuse "an output folder in use" 2 "not empty" $lspt --output lspt
 refuse "resuming with another setting" 2 "checkpoint lspt, command line gapt" "$LSPT" train --resume lspt --method gapt
