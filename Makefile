@@ -43,8 +43,9 @@ NVCCFLAGS := -std=c++20 -O3 -DLSPT_CUDA --expt-relaxed-constexpr -ccbin $(CXX) -
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))
 CUDA_LIBS := $(firstword $(wildcard $(TOOLKIT)/lib64 $(TOOLKIT)/lib))
 CUDNN_LIBS := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib/$(ARCH_DIR) $(CUDNN)/lib))
+# cuBLASLt and cuDNN are looked for there when the program first uses a GPU (engine/library.h).
 LDFLAGS += $(foreach d,$(CUDA_LIBS) $(CUDNN_LIBS),-L$(d) -Wl,-rpath,$(d))
-CUDA_LDLIBS := -lcublasLt -l:libcudnn.so.9 -lcudart_static -lpthread -ldl -lrt
+CUDA_LDLIBS := -lcudart_static -lpthread -ldl -lrt
 CUDA_SOURCES := $(wildcard engine/*.cu ops/*.cu data/*.cu train/*.cu)
 endif
 endif

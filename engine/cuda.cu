@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <nvtx3/nvToolsExt.h>
 
 #include <algorithm>
@@ -31,6 +32,13 @@ cudaDeviceProp properties() {
   return p;
 }
 
+void* open_library(const char* library) {
+  static std::map<std::string, void*>& opened = *new std::map<std::string, void*>;
+  void*& handle = opened[library];
+  if (!handle) handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  return handle;
+}
+
 __global__ void is_there_code() {}
 
 std::string find_what_is_wrong() {
@@ -51,6 +59,8 @@ std::string find_what_is_wrong() {
            ", for which this program holds no code (" + cudaGetErrorString(status) + "; " +
            versions() + "); build it with ARCH=" + std::to_string(10 * p.major + p.minor);
   }
+  if (const std::string why = missing(kCublasLt); !why.empty())
+    return std::string(properties().name) + ": " + why;
   return "";
 }
 
@@ -87,6 +97,18 @@ constexpr size_t kNoRecord = ~size_t{0};
 
 }  // namespace
 
+std::string missing(const char* library) {
+  if (open_library(library)) return "";
+  return std::string("cannot load ") + library + ": " + dlerror();
+}
+
+void* symbol(const char* library, const char* name) {
+  void* const handle = open_library(library);
+  void* const found = handle ? dlsym(handle, name) : nullptr;
+  require(found != nullptr, library, ": ", name, ": ", found ? "" : dlerror());
+  return found;
+}
+
 const std::string& unusable() {
   static const std::string answer = find_what_is_wrong();
   return answer;
@@ -98,7 +120,8 @@ std::string describe() {
   for (const char byte : p.uuid.bytes)
     for (const int shift : {4, 0}) uuid += "0123456789abcdef"[(byte >> shift) & 15];
   return std::string(p.name) + ", " + uuid + ", sm_" + std::to_string(10 * p.major + p.minor) +
-         ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, " + versions();
+         ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, " + versions() +
+         (missing(kCudnn).empty() ? "" : ", no cuDNN: attention by kernels of its own, slower");
 }
 
 int compute_capability() {
@@ -124,7 +147,7 @@ void check(cudaError_t status, const char* call) {
 
 void check(cublasStatus_t status, const char* call) {
   if (status != CUBLAS_STATUS_SUCCESS) [[unlikely]]
-    fail_call(call, cublasLtGetStatusString(status));
+    fail_call(call, LT(cublasLtGetStatusString)(status));
 }
 
 Op::Op(const char* name, int64_t bytes, int64_t operations)

@@ -8,12 +8,18 @@
 #include <utility>
 
 #include "engine/cuda.h"
+#include "engine/library.h"
 #include "engine/tensor.h"
 
 namespace lspt::cuda {
 
 /// The one stream: whatever is put on it happens in order, memory is reused in that order.
 cudaStream_t stream();
+
+#define LT(function) LSPT_FROM(::lspt::cuda::kCublasLt, function)
+#ifdef CUBLAS_VER_MAJOR
+static_assert(CUBLAS_VER_MAJOR == 13, "kCublasLt names another version than the headers are of");
+#endif
 
 /// Throw Error naming the op under way, the call and the library's reason.
 void check(cudaError_t status, const char* call);

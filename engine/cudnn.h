@@ -15,13 +15,17 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/library.h"
+
+#define DNN(function) LSPT_FROM(::lspt::cuda::kCudnn, function)
+static_assert(CUDNN_MAJOR == 9, "kCudnn names another version than the headers are of");
 
 namespace lspt::cuda::cudnn {
 
 inline std::string reason(cudnnStatus_t status) {
   char last[1024] = {};
-  cudnnGetLastErrorString(last, sizeof last);
-  return std::string(cudnnGetErrorString(status)) + (*last ? ", " : "") + last;
+  DNN(cudnnGetLastErrorString)(last, sizeof last);
+  return std::string(DNN(cudnnGetErrorString)(status)) + (*last ? ", " : "") + last;
 }
 
 /// Throws Error(kInternal) with cuDNN's own words.
@@ -44,14 +48,14 @@ class Descriptor {
  public:
   explicit Descriptor(cudnnBackendDescriptorType_t type) {
     void* made = nullptr;
-    check(cudnnBackendCreateDescriptor(type, &made), "cudnnBackendCreateDescriptor");
+    check(DNN(cudnnBackendCreateDescriptor)(type, &made), "cudnnBackendCreateDescriptor");
     descriptor_.reset(made);
   }
   void* get() const { return descriptor_.get(); }
 
   void set(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t tag, size_t count,
            const void* values) {
-    check(cudnnBackendSetAttribute(get(), name, tag, static_cast<int64_t>(count), values),
+    check(DNN(cudnnBackendSetAttribute)(get(), name, tag, static_cast<int64_t>(count), values),
           "cudnnBackendSetAttribute");
   }
   template <typename T>
@@ -69,17 +73,17 @@ class Descriptor {
   int64_t read(cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t tag, int64_t count,
                void* values) const {
     int64_t there = 0;
-    check(cudnnBackendGetAttribute(get(), name, tag, count, &there, values),
+    check(DNN(cudnnBackendGetAttribute)(get(), name, tag, count, &there, values),
           "cudnnBackendGetAttribute");
     return there;
   }
 
-  cudnnStatus_t try_finalize() { return cudnnBackendFinalize(get()); }
+  cudnnStatus_t try_finalize() { return DNN(cudnnBackendFinalize)(get()); }
   void finalize() { check(try_finalize(), "cudnnBackendFinalize"); }
 
  private:
   struct Destroy {
-    void operator()(void* descriptor) const { cudnnBackendDestroyDescriptor(descriptor); }
+    void operator()(void* descriptor) const { DNN(cudnnBackendDestroyDescriptor)(descriptor); }
   };
   std::unique_ptr<void, Destroy> descriptor_;
 };
@@ -135,7 +139,7 @@ class Plan {
              pointers.data());
     pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace);
     pack.finalize();
-    check(cudnnBackendExecute(handle, plan_.get(), pack.get()), "cudnnBackendExecute");
+    check(DNN(cudnnBackendExecute)(handle, plan_.get(), pack.get()), "cudnnBackendExecute");
   }
 
   /// Names of the kernels compiled for it, with + between them. It may launch fixed ones besides.

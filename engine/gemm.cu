@@ -43,7 +43,7 @@ struct Problem {
 cublasLtHandle_t handle() {
   static const cublasLtHandle_t instance = [] {
     cublasLtHandle_t made{};
-    LSPT_CHECK(cublasLtCreate(&made));
+    LSPT_CHECK(LT(cublasLtCreate)(&made));
     return made;
   }();
   return instance;
@@ -69,33 +69,33 @@ struct Plan {
   void run(const void* left, const void* right, const void* add, void* to, float beta) const {
     const float one = 1.0f;
     // Row-major C = A B is column-major C^T = B^T A^T: the right matrix goes first.
-    LSPT_CHECK(cublasLtMatmul(handle(), operation, &one, right, b, left, a, &beta, add, c, to, c,
-                              &algorithm.value, workspace(), kWorkspace, stream()));
+    LSPT_CHECK(LT(cublasLtMatmul)(handle(), operation, &one, right, b, left, a, &beta, add, c, to,
+                                  c, &algorithm.value, workspace(), kWorkspace, stream()));
   }
 };
 
 template <typename T>
 void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t attribute, const T& value) {
-  LSPT_CHECK(cublasLtMatmulDescSetAttribute(operation, attribute, &value, sizeof value));
+  LSPT_CHECK(LT(cublasLtMatmulDescSetAttribute)(operation, attribute, &value, sizeof value));
 }
 
 template <typename T>
 void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t attribute,
          const T& value) {
-  LSPT_CHECK(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value));
+  LSPT_CHECK(LT(cublasLtMatmulPreferenceSetAttribute)(preference, attribute, &value, sizeof value));
 }
 
 /// A row-major (rows, cols) matrix is a column-major (cols, rows) one.
 cublasLtMatrixLayout_t layout(DType type, int64_t rows, int64_t cols) {
   cublasLtMatrixLayout_t made{};
-  LSPT_CHECK(cublasLtMatrixLayoutCreate(&made, type_of(type), static_cast<uint64_t>(cols),
-                                        static_cast<uint64_t>(rows), cols));
+  LSPT_CHECK(LT(cublasLtMatrixLayoutCreate)(&made, type_of(type), static_cast<uint64_t>(cols),
+                                            static_cast<uint64_t>(rows), cols));
   return made;
 }
 
 Plan describe_problem(const Problem& p) {
   Plan plan;
-  LSPT_CHECK(cublasLtMatmulDescCreate(
+  LSPT_CHECK(LT(cublasLtMatmulDescCreate)(
       &plan.operation, p.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F));
   set(plan.operation, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(plan.operation, CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
@@ -113,7 +113,7 @@ void set_bias(const Plan& plan, const Tensor& bias) {
 
 std::vector<Algorithm> candidates(const Plan& plan, const Problem& p) {
   cublasLtMatmulPreference_t preference{};
-  LSPT_CHECK(cublasLtMatmulPreferenceCreate(&preference));
+  LSPT_CHECK(LT(cublasLtMatmulPreferenceCreate)(&preference));
   set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, uint64_t{kWorkspace});
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, static_cast<uint32_t>(p.align_b));
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, static_cast<uint32_t>(p.align_a));
@@ -122,9 +122,9 @@ std::vector<Algorithm> candidates(const Plan& plan, const Problem& p) {
   cublasLtMatmulHeuristicResult_t found[kCandidates] = {};
   int count = 0;
   const cublasStatus_t status =
-      cublasLtMatmulAlgoGetHeuristic(handle(), plan.operation, plan.b, plan.a, plan.c, plan.c,
-                                     preference, kCandidates, found, &count);
-  cublasLtMatmulPreferenceDestroy(preference);
+      LT(cublasLtMatmulAlgoGetHeuristic)(handle(), plan.operation, plan.b, plan.a, plan.c, plan.c,
+                                         preference, kCandidates, found, &count);
+  LT(cublasLtMatmulPreferenceDestroy)(preference);
   LSPT_CHECK(status);
   std::vector<Algorithm> usable;
   for (int i = 0; i < count; ++i)
@@ -170,7 +170,7 @@ Choices& choices() {
     std::replace_if(
         card.begin(), card.end(), [](char c) { return c == ' ' || c == '/'; }, '-');
     return new Choices(Choices::cache_file("gemm-" + card + "-cublaslt-" +
-                                           std::to_string(cublasLtGetVersion()) + ".txt"));
+                                           std::to_string(LT(cublasLtGetVersion)()) + ".txt"));
   }();
   return *kept;
 }
@@ -186,8 +186,8 @@ const Plan& plan_for(const Problem& p, const Tensor& a, const Tensor& b, const T
   cublasLtMatmulHeuristicResult_t checked{};
   const bool known =
       from_hex(choices().find(p.key()), &plan.algorithm, sizeof plan.algorithm) &&
-      cublasLtMatmulAlgoCheck(handle(), plan.operation, plan.b, plan.a, plan.c, plan.c,
-                              &plan.algorithm.value, &checked) == CUBLAS_STATUS_SUCCESS &&
+      LT(cublasLtMatmulAlgoCheck)(handle(), plan.operation, plan.b, plan.a, plan.c, plan.c,
+                                  &plan.algorithm.value, &checked) == CUBLAS_STATUS_SUCCESS &&
       checked.workspaceSize <= kWorkspace;
   if (!known) {
     plan.algorithm = fastest(plan, p, a, b, c);

@@ -15,7 +15,7 @@ struct Node {
   Shape shape;
   DType dtype = DType::f32;  ///< of the gradient: f32 for parameters, the value's for activations
   Device device = Device::cpu;
-  Tensor grad;               ///< empty = zero so far
+  Tensor grad;  ///< empty = zero so far
 };
 
 /// A value, and a node if somebody wants its gradient. Without a node it is a constant: frozen

@@ -10,7 +10,6 @@
 #include "ops/gate.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
-#include "ops/lstm_cell.h"
 #include "ops/patch_pool.h"
 #include "ops/reshape.h"
 #include "ops/tokens.h"
@@ -118,14 +117,14 @@ Var Prompts::patch_mean(const Var& x) const {
 }
 
 Var Prompts::lstm(int block, const Var& source, State& state) const {
-  const size_t cell = config_.lstm_share ? 0 : 4 * static_cast<size_t>(block);
-  if (state.cell.empty())
-    for (size_t i = 0; i < cells_.size(); ++i)  // matrices in the compute type, biases in f32
-      state.cell.push_back(i % 4 < 2 ? cast(cells_[i], dtype_) : cells_[i]);
+  if (block == 0 || !config_.lstm_share) {
+    const Var* w = &cells_[config_.lstm_share ? 0 : 4 * static_cast<size_t>(block)];
+    state.cell = lstm_weights(cast(w[0], dtype_), cast(w[1], dtype_), w[2], w[3],
+                              config_.lstm_share ? vit_.depth : 1);
+  }
   const int64_t rows = source.dim(0) * source.dim(1);
   std::tie(state.hidden, state.memory) =
-      lstm_cell(reshape(source, {rows, source.dim(2)}), state.hidden, state.memory,
-                state.cell[cell], state.cell[cell + 1], state.cell[cell + 2], state.cell[cell + 3]);
+      lstm_cell(reshape(source, {rows, source.dim(2)}), state.hidden, state.memory, state.cell);
   const Var out = reshape(state.hidden, {source.dim(0), source.dim(1), hidden_});
   return up_weight_ ? linear(out, up_weight_, up_bias_) : out;
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "models/vit.h"
+#include "ops/lstm_cell.h"
 
 namespace lspt {
 
@@ -82,7 +83,7 @@ class Prompts {
   struct State {
     int64_t batch = 0;
     StepKey key = {};
-    std::vector<Var> cell = {};  ///< LSTM weights in the compute type, cast once a pass
+    LstmWeights cell = {};  ///< of this block: the same for all, or its own
     Var hidden = {}, memory = {};
   };
   /// Learnable prompts of block l: (P, D), or (B, P, D) when dropout draws a mask for each image.

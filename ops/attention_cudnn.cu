@@ -105,8 +105,8 @@ std::string to_string(const FusedAttention& p) {
 cudnnHandle_t handle() {
   static const cudnnHandle_t instance = [] {
     cudnnHandle_t made{};
-    cudnn::check(cudnnCreate(&made), "cudnnCreate");
-    cudnn::check(cudnnSetStream(made, stream()), "cudnnSetStream");
+    cudnn::check(DNN(cudnnCreate)(&made), "cudnnCreate");
+    cudnn::check(DNN(cudnnSetStream)(made, stream()), "cudnnSetStream");
     return made;
   }();
   return instance;
@@ -115,7 +115,7 @@ cudnnHandle_t handle() {
 /// What cuDNN's own front end (NVIDIA/cudnn-frontend, sdpa_support_surface.h and
 /// scaled_dot_product_flash_attention.h) refuses or works around.
 bool known_good(const FusedAttention& problem, bool backward) {
-  const size_t version = cudnnGetVersion();  // 91501 for 9.15.1
+  const size_t version = DNN(cudnnGetVersion)();  // 91501 for 9.15.1
   const int capability = compute_capability();
   if (capability < 80 || version < 90000 || version == 91000 || version == 91001) return false;
   if (!backward) return true;

@@ -3,64 +3,171 @@
 #include <vector>
 
 #include "engine/gemm.h"
+#include "engine/memory.h"
 #include "engine/parallel.h"
+#include "ops/add.h"
 #include "ops/linear.h"
 #include "ops/math.h"
+#include "ops/tokens.h"
 
 namespace lspt {
 
-std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c, const Var& w_ih,
-                              const Var& w_hh, const Var& b_ih, const Var& b_hh) {
-  const int64_t rows = s.dim(0), hidden = w_hh.dim(-1);
-  const Shape state{rows, hidden}, bias{4 * hidden};
-  require(s.value.rank() == 2 && w_ih.shape() == Shape{4 * hidden, s.dim(1)} &&
-              w_hh.shape() == Shape{4 * hidden, hidden},
-          "lstm_cell: weights ", w_ih.shape(), " and ", w_hh.shape(), " for input ", s.shape());
-  require(w_ih.dtype() == s.dtype() && w_hh.dtype() == s.dtype(),
-          "lstm_cell: weights are not in the input's dtype, ", name_of(s.dtype()));
-  require(b_ih.shape() == bias && b_hh.shape() == bias, "lstm_cell: biases ", b_ih.shape(), " and ",
-          b_hh.shape(), ", expected ", bias);
-  require(!h || (h.shape() == state && h.dtype() == s.dtype()), "lstm_cell: h ", h.shape(),
-          ", expected ", name_of(s.dtype()), " ", state);
+struct LstmSteps {
+  int64_t most = 0, made = 0;  // steps after the first, whose h is none and who stands apart
+  Tensor x, da;                // (most, M, D + H) and (most, M, 4H)
+  std::vector<bool> reached;   // by backward
+  Tensor first_s, first_da;
+};
+
+namespace {
+
+/// Rows of all steps that were made, one below the other.
+Tensor rows_of(const Tensor& steps, int64_t made) {
+  return steps.slice(0, made).reshape({made * steps.dim(1), steps.dim(2)});
+}
+
+/// The gradients of all steps' weights.
+void weights_backward(Backward& b, LstmSteps& steps, const Shape& w_shape) {
+  const int64_t gates = w_shape[0], width = w_shape[1], hidden = gates / 4;
+  Tensor db;
+  if (steps.da) {
+    for (int64_t i = 0; i < steps.made; ++i)
+      if (const Tensor da = steps.da.slice(i, i + 1); !steps.reached[static_cast<size_t>(i)])
+        memory::zero(da.raw(), da.nbytes(), da.device());
+    const Tensor da = rows_of(steps.da, steps.made);
+    if (b.wanted(0) || b.wanted(1)) {
+      const Tensor dw(w_shape, DType::f32, da.device());
+      gemm(dw, da, true, rows_of(steps.x, steps.made), false);
+      for (const size_t input : {0, 1})
+        if (b.wanted(input)) {
+          const auto [part, beta] = b.into(input);
+          copy_columns(part, 0, beta, dw, input == 0 ? 0 : width - hidden, part.cols());
+        }
+    }
+    if (b.wanted(2) || b.wanted(3)) {
+      db = Tensor({gates}, DType::f32, da.device());
+      column_sum(db, da, 0.0f);
+    }
+  }
+  if (const Tensor da = steps.first_da; da) {
+    if (b.wanted(0)) {
+      const auto [dw, beta] = b.into(0);
+      gemm(dw, da, true, steps.first_s, false, {.beta = beta});
+    }
+    if (b.wanted(2) || b.wanted(3)) {
+      const float beta = db ? 1.0f : 0.0f;
+      if (!db) db = Tensor({gates}, DType::f32, da.device());
+      column_sum(db, da, beta);
+    }
+  }
+  if (!db) return;
+  b.add(2, db);
+  b.add(3, db);
+}
+
+}  // namespace
+
+LstmWeights lstm_weights(const Var& w_ih, const Var& w_hh, const Var& b_ih, const Var& b_hh,
+                         int64_t steps) {
+  const int64_t hidden = w_hh.dim(-1), width = w_ih.dim(-1) + hidden;
+  const Shape bias{4 * hidden};
+  require(w_ih.value.rank() == 2 && w_ih.dim(0) == 4 * hidden &&
+              w_hh.shape() == Shape{4 * hidden, hidden} && w_ih.dtype() == w_hh.dtype(),
+          "lstm_weights: w_ih ", w_ih.shape(), " and w_hh ", w_hh.shape());
+  require(b_ih.shape() == bias && b_hh.shape() == bias, "lstm_weights: biases ", b_ih.shape(),
+          " and ", b_hh.shape(), ", expected ", bias);
+  const Tensor w({4 * hidden, width}, w_ih.dtype(), w_ih.device());
+  copy_columns(w, 0, 0.0f, w_ih.value, 0, width - hidden);
+  copy_columns(w, width - hidden, 0.0f, w_hh.value, 0, hidden);
+  const Tensor sum(bias, DType::f32, w.device());
+  add_forward(sum, b_ih.value, b_hh.value, 1);
+  LstmWeights made{w_ih.value, w, sum, Tensor({0}, DType::f32, w.device()), nullptr};
+  if (!recording({&w_ih, &w_hh, &b_ih, &b_hh})) return made;
+  made.steps = std::make_shared<LstmSteps>();
+  made.steps->most = steps;
+  // `reached` has no elements: that a gradient arrives for it says that a step was reached.
+  record("lstm_weights", {&w_ih, &w_hh, &b_ih, &b_hh}, {&made.reached},
+         [steps_ = made.steps, shape = w.shape()](Backward& b) {
+           weights_backward(b, *steps_, shape);
+         });
+  return made;
+}
+
+std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
+                              const LstmWeights& weights) {
+  const Tensor &w = weights.w.value, &w_ih = weights.w_ih.value;
+  const int64_t rows = s.dim(0), inputs = w_ih.dim(1), hidden = w.dim(0) / 4;
+  const Shape state{rows, hidden};
+  const DType type = s.dtype();
+  require(s.shape() == Shape{rows, inputs} && w.dtype() == type, "lstm_cell: weights ",
+          w_ih.shape(), " ", name_of(w.dtype()), " for input ", s.shape(), " ", name_of(type));
+  require(!h || (h.shape() == state && h.dtype() == type), "lstm_cell: h ", h.shape(),
+          ", expected ", name_of(type), " ", state);
   require(!c || (c.shape() == state && c.dtype() == DType::f32), "lstm_cell: c ", c.shape(),
           ", expected f32 ", state);
 
+  // Where the weights' gradients are wanted, [s | h] is this step's part of what all steps keep.
+  LstmSteps* const steps = weights.reached.node ? weights.steps.get() : nullptr;
+  const bool records = recording({&s, &h, &c, &weights.reached});
   const Tensor a({rows, 4 * hidden}, DType::f32, s.device());
-  gemm(a, s.value, false, w_ih.value, true, {.pack_b = true});
-  if (h) gemm(a, h.value, false, w_hh.value, true, {.beta = 1.0f, .pack_b = true});
-  const Tensor gates = s.dtype() == DType::f32 ? a : Tensor(a.shape(), s.dtype(), s.device());
-  Var next_h(Tensor(state, s.dtype(), s.device())), next_c(Tensor(state, DType::f32, s.device()));
-  lstm_forward(next_h.value, next_c.value, gates, a, b_ih.value, b_hh.value, c.value);
-  if (!recording({&s, &h, &c, &w_ih, &w_hh, &b_ih, &b_hh})) return {next_h, next_c};
+  int64_t index = -1;  // the first step has no place in the row of the others
+  if (!h) {
+    if (steps) steps->first_s = s.value;
+    gemm(a, s.value, false, w_ih, true, {.pack_b = true});
+  } else {
+    Tensor x;
+    if (steps) {
+      index = steps->made++;
+      if (!steps->x) steps->x = Tensor({steps->most, rows, inputs + hidden}, type, s.device());
+      require(index < steps->most && steps->x.dim(1) == rows, "lstm_cell: step ", index + 1, " of ",
+              rows, " rows, at most ", steps->most, " of ", steps->x.dim(1), " expected");
+      steps->reached.push_back(false);
+      x = steps->x.slice(index, index + 1).reshape({rows, inputs + hidden});
+    } else {
+      x = Tensor({rows, inputs + hidden}, type, s.device());
+    }
+    copy_columns(x, 0, 0.0f, s.value, 0, inputs);
+    copy_columns(x, inputs, 0.0f, h.value, 0, hidden);
+    gemm(a, x, false, w, true, {.pack_b = true});
+  }
+  const Tensor gates = type == DType::f32 ? a : Tensor(a.shape(), type, s.device());
+  Var next_h(Tensor(state, type, s.device())), next_c(Tensor(state, DType::f32, s.device()));
+  lstm_forward(next_h.value, next_c.value, gates, a, weights.bias.value, c.value);
+  if (!records) return {next_h, next_c};
 
-  record("lstm_cell", {&s, &h, &c, &w_ih, &w_hh, &b_ih, &b_hh}, {&next_h, &next_c},
-         [s_ = s.value, h_ = h.value, c_ = c.value, w_ih_ = w_ih.value, w_hh_ = w_hh.value,
-          after = next_c.value, gates](Backward& b) {
-           const Tensor da(gates.shape(), gates.dtype(), gates.device());
-           const Tensor dc = b.wanted(2) ? Tensor(c_.shape(), DType::f32, c_.device()) : Tensor();
-           lstm_backward(da, dc, b.grad(0), b.grad(1), gates, after, c_);
-           if (dc) b.add(2, dc);
-           const auto times_weight = [&](size_t input, const Tensor& weight) {
-             if (!b.wanted(input)) return;
-             const auto [dx, beta] = b.into(input);
-             gemm(dx, da, false, weight, false, {.beta = beta, .pack_b = true});
-           };
-           const auto times_input = [&](size_t input, const Tensor& x) {
-             if (!b.wanted(input) || !x) return;
-             const auto [dw, beta] = b.into(input);
-             gemm(dw, da, true, x, false, {.beta = beta});
-           };
-           times_weight(0, w_ih_);
-           times_weight(1, w_hh_);
-           times_input(3, s_);
-           times_input(4, h_);
-           if (b.wanted(5) || b.wanted(6)) {
-             const Tensor db({da.cols()}, DType::f32, da.device());
-             column_sum(db, da, 0.0f);
-             b.add(5, db);
-             b.add(6, db);
-           }
-         });
+  record(
+      "lstm_cell", {&s, &h, &c, &weights.reached}, {&next_h, &next_c},
+      [steps_ = steps ? weights.steps : nullptr, index, w, w_ih, c_ = c.value, after = next_c.value,
+       gates](Backward& b) {
+        const Shape shape = gates.shape();
+        Tensor da;
+        if (steps_ && index >= 0) {
+          if (!steps_->da)
+            steps_->da = Tensor({steps_->made, shape[0], shape[1]}, gates.dtype(), gates.device());
+          da = steps_->da.slice(index, index + 1).reshape(shape);
+          steps_->reached[static_cast<size_t>(index)] = true;
+        } else {
+          da = Tensor(shape, gates.dtype(), gates.device());
+          if (steps_) steps_->first_da = da;
+        }
+        const Tensor dc = b.wanted(2) ? Tensor(c_.shape(), DType::f32, c_.device()) : Tensor();
+        lstm_backward(da, dc, b.grad(0), b.grad(1), gates, after, c_);
+        if (dc) b.add(2, dc);
+        if (b.wanted(3)) b.add(3, Tensor({0}, DType::f32, da.device()));
+        if (index < 0 && !b.wanted(1)) {
+          if (!b.wanted(0)) return;
+          const auto [ds, beta] = b.into(0);
+          return gemm(ds, da, false, w_ih, false, {.beta = beta, .pack_b = true});
+        }
+        if (!b.wanted(0) && !b.wanted(1)) return;
+        const Tensor dx({shape[0], w.dim(1)}, da.dtype(), da.device());
+        gemm(dx, da, false, w, false, {.pack_b = true});
+        for (const size_t input : {0, 1})
+          if (b.wanted(input)) {
+            const auto [part, beta] = b.into(input);
+            copy_columns(part, 0, beta, dx, input == 0 ? 0 : w_ih.dim(1), part.cols());
+          }
+      });
   return {next_h, next_c};
 }
 
@@ -72,15 +179,12 @@ constexpr int64_t kRows = 4;  // rows a piece owns
 // compiler gives up on. (omp simd does too, but then g++ 12 does not vectorise stores of bf16.)
 
 void lstm_forward(const Tensor& h, const Tensor& c, const Tensor& gates, const Tensor& a,
-                  const Tensor& b_ih, const Tensor& b_hh, const Tensor& previous) {
+                  const Tensor& bias, const Tensor& previous) {
   const int64_t rows = c.dim(0), width = c.dim(1);
   const std::vector<float> zeros(previous ? 0 : static_cast<size_t>(width));
-  std::vector<float> bias = b_ih.to_vector();
-  const float* more = b_hh.data<float>();
-  for (size_t j = 0; j < bias.size(); ++j) bias[j] += more[j];
   dispatch(h.dtype(), [&]<typename T>() {
     parallel_for(rows, kRows, [&](int64_t begin, int64_t end) {
-      const float *bi = bias.data(), *bf = bi + width, *bg = bf + width, *bo = bg + width;
+      const float *bi = bias.data<float>(), *bf = bi + width, *bg = bf + width, *bo = bg + width;
       for (int64_t row = begin; row < end; ++row) {
         const float* ai = a.data<float>() + row * 4 * width;
         const float *af = ai + width, *ag = af + width, *ao = ag + width;

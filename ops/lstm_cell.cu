@@ -9,18 +9,17 @@ __device__ inline float logistic(float x) { return 1.0f / (1.0f + expf(-x)); }
 /// A thread owns V units of a row: their four gates, cell and output. gates may be a: each thread
 /// reads before it writes.
 template <int V, typename T>
-__global__ void step(T* h, float* c, T* gates, const float* a, const float* b_ih, const float* b_hh,
+__global__ void step(T* h, float* c, T* gates, const float* a, const float* bias,
                      const float* previous, int64_t count, int64_t width) {
   const int64_t i = thread_index() * V;
   if (i >= count) return;
   const int64_t row = i / width, unit = i % width;
   float gate[4][V];  // i, f, g, o
   for (int k = 0; k < 4; ++k) {
-    float b[V], more[V];
+    float b[V];
     load<V>(gate[k], a + (4 * row + k) * width + unit);
-    load<V>(b, b_ih + k * width + unit);
-    load<V>(more, b_hh + k * width + unit);
-    for (int j = 0; j < V; ++j) gate[k][j] += b[j] + more[j];
+    load<V>(b, bias + k * width + unit);
+    for (int j = 0; j < V; ++j) gate[k][j] += b[j];
   }
   float cell[V] = {}, out[V];
   if (previous) load<V>(cell, previous + i);
@@ -67,14 +66,14 @@ const float* floats(const Tensor& x) { return x ? x.data<float>() : nullptr; }
 }  // namespace
 
 void lstm_forward(const Tensor& h, const Tensor& c, const Tensor& gates, const Tensor& a,
-                  const Tensor& b_ih, const Tensor& b_hh, const Tensor& previous) {
-  const Op op("lstm_forward", bytes_of(h, c, gates, a, b_ih, b_hh, previous));
+                  const Tensor& bias, const Tensor& previous) {
+  const Op op("lstm_forward", bytes_of(h, c, gates, a, bias, previous));
   const int64_t width = c.dim(1);
   dispatch(h.dtype(), [&]<typename T>() {
-    with_width(wide(width, h, c, gates, a, b_ih, b_hh, previous), [&]<int V>() {
+    with_width(wide(width, h, c, gates, a, bias, previous), [&]<int V>() {
       launch(step<V, T>, blocks(c.numel(), kBlock * V), kBlock, h.data<T>(), c.data<float>(),
-             gates.data<T>(), a.data<float>(), b_ih.data<float>(), b_hh.data<float>(),
-             floats(previous), c.numel(), width);
+             gates.data<T>(), a.data<float>(), bias.data<float>(), floats(previous), c.numel(),
+             width);
     });
   });
 }

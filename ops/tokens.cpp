@@ -75,6 +75,19 @@ Var slice_rows(const Var& w, int64_t begin, int64_t end) {
 }
 
 namespace cpu {
+namespace {
+
+template <typename S, typename T>
+void copy_run(S* to, float beta, const T* from, int64_t count) {
+  if (beta != 0.0f)
+    for (int64_t j = 0; j < count; ++j) to[j] = static_cast<float>(to[j]) + from[j];
+  else if constexpr (std::is_same_v<S, T>)
+    std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
+  else
+    for (int64_t j = 0; j < count; ++j) to[j] = static_cast<float>(from[j]);
+}
+
+}  // namespace
 
 void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from, int64_t from_at,
                  int64_t count) {
@@ -90,13 +103,23 @@ void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from
           const int64_t image = r / count, row = r % count * width;
           S* s = out + image * to_pitch + row;
           const T* t = in + image * from_pitch + row;
-          if (beta != 0.0f)
-            for (int64_t j = 0; j < width; ++j) s[j] = static_cast<float>(s[j]) + t[j];
-          else if constexpr (std::is_same_v<S, T>)
-            std::memcpy(s, t, static_cast<size_t>(width) * sizeof(T));
-          else
-            for (int64_t j = 0; j < width; ++j) s[j] = static_cast<float>(t[j]);
+          copy_run(s, beta, t, width);
         }
+      });
+    });
+  });
+}
+
+void copy_columns(const Tensor& to, int64_t to_at, float beta, const Tensor& from, int64_t from_at,
+                  int64_t count) {
+  const int64_t to_pitch = to.cols(), from_pitch = from.cols();
+  dispatch(to.dtype(), [&]<typename S>() {
+    dispatch(from.dtype(), [&]<typename T>() {
+      S* out = to.data<S>() + to_at;
+      const T* in = from.data<T>() + from_at;
+      parallel_for(to.rows(), 32, [=](int64_t begin, int64_t end) {
+        for (int64_t r = begin; r < end; ++r)
+          copy_run(out + r * to_pitch, beta, in + r * from_pitch, count);
       });
     });
   });

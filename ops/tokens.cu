@@ -39,6 +39,24 @@ void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from
   });
 }
 
+void copy_columns(const Tensor& to, int64_t to_at, float beta, const Tensor& from, int64_t from_at,
+                  int64_t count) {
+  const int64_t total = to.rows() * count;
+  const Op op("copy_columns",
+              total * static_cast<int64_t>(size_of(from.dtype()) +
+                                           size_of(to.dtype()) * (beta == 0.0f ? 1 : 2)));
+  const bool is_wide =
+      wide(count, to, from) && (to_at | from_at | to.cols() | from.cols()) % kWide == 0;
+  dispatch(to.dtype(), [&]<typename S>() {
+    dispatch(from.dtype(), [&]<typename T>() {
+      with_width(is_wide, [&]<int V>() {
+        launch(copy_runs<V, S, T>, blocks(total, kBlock * V), kBlock, to.data<S>() + to_at, beta,
+               from.data<T>() + from_at, total, count, to.cols(), from.cols());
+      });
+    });
+  });
+}
+
 void sum_images(const Tensor& sum, float beta, const Tensor& x, int64_t at) {
   const int64_t width = x.cols(), images = x.dim(0);
   const Op op("sum_images",

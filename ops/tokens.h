@@ -30,6 +30,10 @@ Var slice_rows(const Var& w, int64_t begin, int64_t end);
 /// the dtypes may differ.
 DECLARE_KERNEL(copy_tokens, const Tensor& to, int64_t to_at, float beta, const Tensor& from,
                int64_t from_at, int64_t count);
+/// Columns to_at.. of `to` (M, ...) = beta * themselves + columns from_at.. of `from` (M, ...);
+/// `count` columns, beta 0 or 1, any dtypes.
+DECLARE_KERNEL(copy_columns, const Tensor& to, int64_t to_at, float beta, const Tensor& from,
+               int64_t from_at, int64_t count);
 /// sum (P, D) = beta * sum + rows at, at + 1, ... of x (B, N, D), summed over the images.
 DECLARE_KERNEL(sum_images, const Tensor& sum, float beta, const Tensor& x, int64_t at);
 

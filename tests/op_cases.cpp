@@ -45,6 +45,11 @@ Tensor pixels(const Shape& shape) {
 
 Random mask_stream() { return Random(5, 1, 2, Purpose::dropout); }
 
+/// One step with weights of its own.
+std::pair<Var, Var> step(const Vars& x) {
+  return lstm_cell(x[0], x[1], x[2], lstm_weights(x[3], x[4], x[5], x[6], 1));
+}
+
 Vars both(const std::pair<Var, Var>& state) { return {state.first, state.second}; }
 
 // Rows that go beyond one piece of work of the kernel are marked "large": there the check of equal
@@ -233,26 +238,32 @@ void add_lstm(std::vector<OpCase>& t) {
     return {{{m, d}},     {{m, h}},        {{m, h}, kF32}, {{4 * h, d}},
             {{4 * h, h}}, {{4 * h}, kF32}, {{4 * h}, kF32}};
   };
-  t.push_back({"lstm_cell", inputs(3, 4, 2), [](const Vars& x, DType) -> Vars {
-                 return both(lstm_cell(x[0], x[1], x[2], x[3], x[4], x[5], x[6]));
-               }});
   t.push_back(
-      {"lstm_cell of which only h is read", inputs(3, 4, 2), [](const Vars& x, DType) -> Vars {
-         return {lstm_cell(x[0], x[1], x[2], x[3], x[4], x[5], x[6]).first};
-       }});
-  t.push_back(
-      {"lstm_cell of which only c is read", inputs(3, 4, 2), [](const Vars& x, DType) -> Vars {
-         return {lstm_cell(x[0], x[1], x[2], x[3], x[4], x[5], x[6]).second};
-       }});
+      {"lstm_cell", inputs(3, 4, 2), [](const Vars& x, DType) -> Vars { return both(step(x)); }});
+  t.push_back({"lstm_cell of which only h is read", inputs(3, 4, 2),
+               [](const Vars& x, DType) -> Vars { return {step(x).first}; }});
+  t.push_back({"lstm_cell of which only c is read", inputs(3, 4, 2),
+               [](const Vars& x, DType) -> Vars { return {step(x).second}; }});
   t.push_back({"lstm_cell from nothing, then again with the same weights",
                {{{3, 4}}, {{3, 4}}, {{8, 4}}, {{8, 2}}, {{8}, kF32}, {{8}, kF32}},
                [](const Vars& x, DType) -> Vars {
-                 const auto [h, c] = lstm_cell(x[0], {}, {}, x[2], x[3], x[4], x[5]);
-                 return both(lstm_cell(x[1], h, c, x[2], x[3], x[4], x[5]));
+                 const LstmWeights weights = lstm_weights(x[2], x[3], x[4], x[5], 1);
+                 const auto [h, c] = lstm_cell(x[0], {}, {}, weights);
+                 return both(lstm_cell(x[1], h, c, weights));
                }});
-  t.push_back({"lstm_cell, large", inputs(30, 40, 24), [](const Vars& x, DType) -> Vars {
-                 return both(lstm_cell(x[0], x[1], x[2], x[3], x[4], x[5], x[6]));
-               }});
+  t.push_back({"lstm_cell, four steps of which the last is not read",
+               {{{3, 4}}, {{8, 4}}, {{8, 2}}, {{8}, kF32}, {{8}, kF32}},
+               [](const Vars& x, DType) -> Vars {
+                 const LstmWeights weights = lstm_weights(x[1], x[2], x[3], x[4], 3);
+                 auto [h, c] = lstm_cell(x[0], {}, {}, weights);
+                 std::tie(h, c) = lstm_cell(x[0], h, c, weights);
+                 std::tie(h, c) = lstm_cell(x[0], h, c, weights);
+                 lstm_cell(x[0], h, c, weights);
+                 return {h};
+               },
+               3e-3});
+  t.push_back({"lstm_cell, large", inputs(30, 40, 24),
+               [](const Vars& x, DType) -> Vars { return both(step(x)); }});
   for (OpCase& c : t)
     if (c.name.starts_with("lstm_cell")) c.products = true;
 }

@@ -95,7 +95,7 @@ TEST_CASE("attention in all its forms is PyTorch's") {
 TEST_CASE("lstm_cell is torch.nn.LSTMCell") {
   check("lstm_cell", {"x", "h", "c", "weight_ih", "weight_hh", "bias_ih", "bias_hh"},
         [](const Vars& v) {
-          const auto [h, c] = lstm_cell(v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+          const auto [h, c] = lstm_cell(v[0], v[1], v[2], lstm_weights(v[3], v[4], v[5], v[6], 1));
           return Vars{h, c};
         },
         {"hidden", "memory"});
