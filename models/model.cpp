@@ -65,7 +65,8 @@ Var Model::features(const Tensor& images, const StepKey& key) const {
     BlockOptions options{.class_only = token && l == last, .temperature = prompts_.temperature()};
     if (entering && !inserted) {
       // Prompt rows that nobody reads after the block are keys and values only.
-      const bool read = !options.class_only && (method.carry != Carry::none || l == last);
+      const bool pooled = l == last && config_.pool == Pool::avg;
+      const bool read = !options.class_only && (method.carry != Carry::none || pooled);
       (read ? options.insert : options.prompts) = entering;
       inserted = read;
     }
@@ -80,7 +81,8 @@ Var Model::features(const Tensor& images, const StepKey& key) const {
     if (inserted) x = splice(x, 1, method.prompts, entering);
   }
   if (token) return vit_.final_norm(slice_tokens(x, 0, 1));
-  return vit_.final_norm(patch_pool(x, 1, x.dim(1)));
+  const int64_t first = config_.pool == Pool::avg ? 1 : x.dim(1) - config_.vit.num_patches();
+  return vit_.final_norm(patch_pool(x, first, x.dim(1)));
 }
 
 Var Model::forward(const Tensor& images, const StepKey& key) {

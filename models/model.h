@@ -8,8 +8,9 @@
 
 namespace lspt {
 
-/// What the head reads: the class row, or the mean of all rows but it (prompts and patches).
-enum class Pool { token, avg };
+/// What the head reads: the class row; the mean of all rows but it, prompts and patches, as GaPT's
+/// code pools MAE; or the mean of the patch rows alone (its img_pool).
+enum class Pool { token, avg, patches };
 
 struct ModelConfig {
   ViTConfig vit;

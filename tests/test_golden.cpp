@@ -54,6 +54,8 @@ std::vector<Case> cases() {
   lspt("lpc-first-residual", [](C& c) { c.lpc_first = c.lstm_residual = true; });
   lspt("lr-mult", [](C& c) { c.lstm_lr_mult = 0.1f; });
   all.push_back({"gapt.clamped", "gapt", 3});
+  for (const char* name : {"vpt-shallow", "vpt-deep", "lspt"})
+    all.push_back({std::string(name) + ".patches", name, 2, Pool::patches});
   return all;
 }
 

@@ -68,8 +68,9 @@ const std::vector<Flag>& flags() {
        "", kByMethod},
       {"prompt-dropout", "", kBench, kModel, &O::prompt_dropout, "X", "dropout on prompts", 0,
        0.99},
-      {"pool", "", kTrain | kBench, kModel, &O::pool, "auto|token|avg",
-       "head input: class row, or mean of all other rows; auto: avg for MAE, else token"},
+      {"pool", "", kTrain | kBench, kModel, &O::pool, "auto|token|avg|patches",
+       "head input: class row, mean of all other rows, or of the patches alone; auto: avg for MAE, "
+       "as the weights' own run had it, else token"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
       {"train-per-class", "", kSynth, kData, &O::train_per_class, "N", "training images a class", 1,

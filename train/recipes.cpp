@@ -114,7 +114,10 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   const bool mae =
       weights && (weights->family == Family::mae || weights->family == Family::hf_vit_mae);
   if (o.pool == "auto")
-    o.pool = weights && !weights->pool.empty() ? weights->pool : mae ? "avg" : "token";
+    // What a run of ours pooled were patches: it trained the backbone without prompts.
+    o.pool = !weights || weights->pool.empty() ? (mae ? "avg" : "token")
+             : weights->pool == "avg"          ? "patches"
+                                               : weights->pool;
   // Supervised ViTs (timm's augreg, Google's) were trained with mean and deviation 0.5.
   const bool supervised =
       weights && (weights->family == Family::timm || weights->family == Family::hf_vit);
@@ -145,7 +148,7 @@ ModelConfig model_config(const Options& o, int num_classes) {
   p.lstm_lr_mult = static_cast<float>(o.lstm_lr_mult);
   p.lpc_first = o.coding_order == "lpc-then-gspc";
   config.num_classes = num_classes;
-  config.pool = o.pool == "avg" ? Pool::avg : Pool::token;
+  config.pool = o.pool == "avg" ? Pool::avg : o.pool == "patches" ? Pool::patches : Pool::token;
   config.dtype = o.dtype == "bf16" ? DType::bf16 : DType::f32;
   config.device = device_of(o);
   config.seed = static_cast<uint64_t>(o.seed);

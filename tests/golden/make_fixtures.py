@@ -184,6 +184,8 @@ def cases():
     lspt("lpc-first-residual", lpc_first=True, lstm_residual=True)
     lspt("lr-mult")  # the LSTM's learning rate is a tenth of the others'
     table["gapt.clamped"] = (m["gapt"], 3, "token")  # one temperature is above the clamp
+    for name in ("vpt-shallow", "vpt-deep", "lspt"):
+        table[f"{name}.patches"] = (m[name], 2, "patches")
     return table
 
 

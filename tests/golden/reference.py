@@ -180,5 +180,5 @@ def forward(w, images, vit, method, pool="token"):
         if p and l + 1 < vit.depth:
             entered = next_prompts(method, vit, w, l, entered, x_in, x, state)
             x = torch.cat([x[:, :1], entered, x[:, 1 + p:]], 1)
-    x = x[:, 0] if pool == "token" else x[:, 1:].mean(1)
+    x = {"token": x[:, 0], "avg": x[:, 1:].mean(1), "patches": x[:, -vit.patches:].mean(1)}[pool]
     return F.linear(norm(x, w, "norm", vit.eps), w["head.weight"], w["head.bias"])
