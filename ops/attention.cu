@@ -5,6 +5,7 @@
 #include "engine/sum_rows.h"
 #include "ops/attention.h"
 #include "ops/attention_cudnn.h"
+#include "ops/attention_own.cuh"
 #include "ops/attention_own.h"
 
 namespace lspt::cuda {
@@ -15,19 +16,13 @@ namespace {
 // again: dk and dv to prompts and tokens, dq / t to the queries, and
 //   dt = - sum(ds s) / t = - sum over queries of (q / t) . d(q / t) / t.
 
-template <typename T>
-struct Rows {  // row r of image b begins at data + b * image + r * row
-  T* data;
-  int64_t image, row;
-};
-
 __device__ inline float clamped(const float* temperature) {
   return fminf(fmaxf(*temperature, 0.01f), 10.0f);
 }
 
 /// A thread owns V elements: to = from, divided by the temperature if there is one.
 template <int V, typename S, typename T>
-__global__ void copy_rows(Rows<S> to, Rows<const T> from, int64_t total, int64_t rows,
+__global__ void copy_rows(HeadRows<S> to, HeadRows<const T> from, int64_t total, int64_t rows,
                           int64_t width, const float* temperature) {
   const int64_t i = thread_index() * V;
   if (i >= total) return;
@@ -39,17 +34,9 @@ __global__ void copy_rows(Rows<S> to, Rows<const T> from, int64_t total, int64_t
   store<V>(to.data + image * to.image + row * to.row + column, value);
 }
 
-/// Rows of x (B, N, D), or (N, D) for every image, from a row and column on.
-template <typename T>
-Rows<T> rows_of(const Tensor& x, int64_t row = 0, int64_t column = 0) {
-  const int64_t width = x.cols();
-  return {x.data<std::remove_const_t<T>>() + row * width + column,
-          x.rank() == 2 ? 0 : x.dim(1) * width, width};
-}
-
 template <typename S, typename T>
-void copy(const Rows<S>& to, const Rows<const T>& from, int64_t images, int64_t rows, int64_t width,
-          const float* temperature = nullptr) {
+void copy(const HeadRows<S>& to, const HeadRows<const T>& from, int64_t images, int64_t rows,
+          int64_t width, const float* temperature = nullptr) {
   const int64_t total = images * rows * width;
   const bool is_wide = (width | to.image | to.row | from.image | from.row) % kWide == 0 &&
                        reinterpret_cast<uintptr_t>(to.data) % 16 == 0 &&

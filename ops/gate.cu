@@ -1,18 +1,16 @@
-#include "engine/cuda.cuh"
 #include "engine/sum_rows.h"
 #include "ops/gate.h"
+#include "ops/math.cuh"
 
 namespace lspt::cuda {
 namespace {
-
-__device__ inline float logistic(float x) { return 1.0f / (1.0f + expf(-x)); }
 
 /// A thread owns V elements; the gate is read from the card, where the optimizer changes it.
 template <int V, typename T>
 __global__ void mix(T* y, const T* p_in, const T* p_out, const float* logit, int64_t count) {
   const int64_t i = thread_index() * V;
   if (i >= count) return;
-  const float g = logistic(*logit);
+  const float g = sigmoid(*logit);
   float before[V], after[V];
   load<V>(before, p_in + i);
   load<V>(after, p_out + i);
@@ -24,7 +22,7 @@ template <int V, typename T>
 __global__ void share(T* dx, const T* dy, const float* logit, bool out, int64_t count) {
   const int64_t i = thread_index() * V;
   if (i >= count) return;
-  const float g = logistic(*logit), factor = out ? g : 1.0f - g;
+  const float g = sigmoid(*logit), factor = out ? g : 1.0f - g;
   float value[V];
   load<V>(value, dy + i);
   for (int k = 0; k < V; ++k) value[k] *= factor;
@@ -47,7 +45,7 @@ __global__ void chunk_sums(float* sums, const T* dy, const T* p_in, const T* p_o
 }
 
 __global__ void add_slope(float* dlogit, const float* sum, const float* logit) {
-  const float g = logistic(*logit);
+  const float g = sigmoid(*logit);
   *dlogit += g * (1.0f - g) * *sum;
 }
 

@@ -1,10 +1,8 @@
-#include "engine/cuda.cuh"
 #include "ops/lstm_cell.h"
+#include "ops/math.cuh"
 
 namespace lspt::cuda {
 namespace {
-
-__device__ inline float logistic(float x) { return 1.0f / (1.0f + expf(-x)); }
 
 /// A thread owns V units of a row: their four gates, cell and output. gates may be a: each thread
 /// reads before it writes.
@@ -24,10 +22,10 @@ __global__ void step(T* h, float* c, T* gates, const float* a, const float* bias
   float cell[V] = {}, out[V];
   if (previous) load<V>(cell, previous + i);
   for (int j = 0; j < V; ++j) {
-    gate[0][j] = logistic(gate[0][j]);
-    gate[1][j] = logistic(gate[1][j]);
+    gate[0][j] = sigmoid(gate[0][j]);
+    gate[1][j] = sigmoid(gate[1][j]);
     gate[2][j] = tanhf(gate[2][j]);
-    gate[3][j] = logistic(gate[3][j]);
+    gate[3][j] = sigmoid(gate[3][j]);
     cell[j] = gate[1][j] * cell[j] + gate[0][j] * gate[2][j];
     out[j] = gate[3][j] * tanhf(cell[j]);
   }

@@ -13,6 +13,7 @@
 
 #include "data/image.h"
 #include "engine/error.h"
+#include "tests/errors.h"
 
 namespace lspt {
 
@@ -74,21 +75,6 @@ inline std::string jpeg(int k, int width = 40, int height = 30) {
     image.pixels[i] = static_cast<uint8_t>(40 * k + static_cast<int>(i / 9));
   const std::vector<uint8_t> bytes = encode_jpeg(image, 90);
   return {bytes.begin(), bytes.end()};
-}
-
-/// "3: message" of the Error that body throws, "" if it throws none.
-template <typename Body>
-std::string error_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return std::to_string(static_cast<int>(error.kind())) + ": " + error.what();
-  }
-  return "";
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace lspt

@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 
+#include "engine/choices.h"
 #include "engine/gemm.h"
 #include "engine/memory.h"
 #include "engine/random.h"
@@ -250,4 +253,36 @@ TEST_CASE("a packed weight is packed once and the pack dies with it") {
       CHECK(half.data<float>()[i] == doctest::Approx(plain.data<float>()[i]).epsilon(1e-4));
   }
   CHECK(memory::stats().live_bytes == before);
+}
+
+TEST_CASE("a moved stream of random numbers is the stream of the epoch and sample it moved to") {
+  const uint64_t words[2] = {3, 5};
+  const Random moved = Random(9, 1, 2, Purpose::dropout).moved_by(words, 12);
+  const Random there(9, 4, 2 + 5 * 12, Purpose::dropout);
+  for (uint64_t i = 0; i < 9; ++i) CHECK(moved.bits(i) == there.bits(i));
+}
+
+TEST_CASE("choices outlive the process, and a file that is none is no harm") {
+  const std::string folder = std::filesystem::temp_directory_path() / "lspt_choices_test";
+  std::filesystem::remove_all(folder);
+  const std::string path = folder + "/sub/choices.txt";
+  Choices first(path);
+  CHECK(first.find("a b").empty());
+  first.keep("a b", "1f00");
+  first.keep("c", "2");
+  CHECK(Choices(path).find("a b") == "1f00");
+  std::ofstream(path, std::ios::app) << "no tab here\n\tno key\n\n";
+  CHECK(Choices(path).find("c") == "2");
+  CHECK(Choices(path).find("").empty());
+  Choices nowhere("/proc/no/such/folder/choices.txt");
+  nowhere.keep("a", "b");
+  CHECK(nowhere.find("a") == "b");
+  std::filesystem::remove_all(folder);
+
+  const unsigned char bytes[3] = {0, 0xab, 0xff};
+  unsigned char back[3] = {};
+  CHECK(to_hex(bytes, 3) == "00abff");
+  CHECK(from_hex("00abff", back, 3));
+  CHECK(std::equal(bytes, bytes + 3, back));
+  for (const char* bad : {"", "00abf", "00abfg", "00abff00"}) CHECK_FALSE(from_hex(bad, back, 3));
 }

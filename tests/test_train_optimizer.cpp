@@ -53,6 +53,20 @@ TEST_CASE("sgd with momentum decays into the gradient and starts its buffer with
   for (size_t i = 0; i < 3; ++i) CHECK(result[i] == doctest::Approx(x[i]).epsilon(1e-5));
 }
 
+TEST_CASE("gradients together longer than --clip-grad are shortened to it, shorter ones are not") {
+  for (const float limit : {0.5f, 100.0f, 0.0f}) {
+    Parameter p = parameter_of("p", {1.0f, 2.0f}), q = parameter_of("q", {3.0f});
+    Optimizer optimizer({.momentum = 0.0f, .clip_grad = limit}, {&p, &q});
+    p.var.node->grad = Tensor::from({2.0f, -1.0f}, {2});
+    q.var.node->grad = Tensor::from({2.0f}, {1});  // the norm of all is 3
+    optimizer.step(1.0f);
+    const double scale = limit == 0.5f ? 0.5 / 3 : 1.0;
+    CHECK(p.var.value.to_vector()[0] == doctest::Approx(1 - 2 * scale).epsilon(1e-5));
+    CHECK(p.var.value.to_vector()[1] == doctest::Approx(2 + scale).epsilon(1e-5));
+    CHECK(q.var.value.to_vector()[0] == doctest::Approx(3 - 2 * scale).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("adamw decays beside the gradient and corrects both averages") {
   std::vector<float> start = {1.0f, -2.0f, 0.5f, 3.0f};
   Parameter p = parameter_of("w", start);

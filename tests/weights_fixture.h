@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "tests/errors.h"
 
 namespace lspt::testing {
 
@@ -44,21 +45,6 @@ inline std::string read_bytes(const std::string& path) {
 inline void write_bytes(const std::string& path, const std::string& bytes) {
   std::filesystem::remove(path);  // truncating a file makes some file systems wait for the disk
   std::ofstream(path, std::ios::binary) << bytes;
-}
-
-/// "kind: message" of the Error that `body` throws, "" if it throws none.
-template <typename Body>
-std::string error_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return std::to_string(static_cast<int>(error.kind())) + ": " + error.what();
-  }
-  return "";
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 template <typename T>
