@@ -187,7 +187,7 @@ void add_layers(std::vector<OpCase>& t) {
   t.push_back({"layer_norm of rows far from zero, large",
                {{{3, 40, 304}, false, true, {}, 20.0f}, {{304}, kF32}, {{304}, kF32}},
                [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], x[1], x[2])}; },
-               2e-3});
+               4e-3});  // mean and deviation of numbers near 20 in f32
   t.push_back({"cross_entropy", {{{3, 7}}}, [](const Vars& x, DType) -> Vars {
                  return {cross_entropy(x[0], probabilities(3, 7))};
                }});
