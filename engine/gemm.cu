@@ -66,11 +66,12 @@ struct Plan {
   cublasLtMatrixLayout_t a{}, b{}, c{};
   Algorithm algorithm;
 
-  void run(const void* left, const void* right, const void* add, void* to, float beta) const {
+  cublasStatus_t run(const void* left, const void* right, const void* add, void* to,
+                     float beta) const {
     const float one = 1.0f;
     // Row-major C = A B is column-major C^T = B^T A^T: the right matrix goes first.
-    LSPT_CHECK(LT(cublasLtMatmul)(handle(), operation, &one, right, b, left, a, &beta, add, c, to,
-                                  c, &algorithm.value, workspace(), kWorkspace, stream()));
+    return LT(cublasLtMatmul)(handle(), operation, &one, right, b, left, a, &beta, add, c, to, c,
+                              &algorithm.value, workspace(), kWorkspace, stream());
   }
 };
 
@@ -146,11 +147,13 @@ Algorithm fastest(Plan& plan, const Problem& p, const Tensor& a, const Tensor& b
     float time = INFINITY;
     for (int i = 0; i < 6; ++i) {  // the first warms up
       LSPT_CHECK(cudaEventRecord(begin, stream()));
-      plan.run(a.raw(), b.raw(), scratch.raw(), scratch.raw(), p.accumulate ? 1.0f : 0.0f);
+      const cublasStatus_t status =
+          plan.run(a.raw(), b.raw(), scratch.raw(), scratch.raw(), p.accumulate ? 1.0f : 0.0f);
       LSPT_CHECK(cudaEventRecord(end, stream()));
       LSPT_CHECK(cudaEventSynchronize(end));
       float now = 0;
       LSPT_CHECK(cudaEventElapsedTime(&now, begin, end));
+      if (status != CUBLAS_STATUS_SUCCESS) break;  // proposed, but not for these matrices
       if (i > 0) time = std::min(time, now);
     }
     if (time < best_time) {
@@ -158,6 +161,7 @@ Algorithm fastest(Plan& plan, const Problem& p, const Tensor& a, const Tensor& b
       best = candidate;
     }
   }
+  require(best_time < INFINITY, "gemm: no algorithm of cuBLASLt ran for ", p.key());
   LSPT_CHECK(cudaEventDestroy(begin));
   LSPT_CHECK(cudaEventDestroy(end));
   return best;
@@ -242,7 +246,7 @@ void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& 
   if (bias) set_bias(plan, bias);
   const Op op("gemm", bytes_of(a, b, c) + (accumulate ? bytes_of(c) : 0),
               2 * problem.m * problem.n * problem.k);
-  plan.run(a.raw(), b.raw(), add.raw(), c.raw(), accumulate ? 1.0f : 0.0f);
+  check(plan.run(a.raw(), b.raw(), add.raw(), c.raw(), accumulate ? 1.0f : 0.0f), "cublasLtMatmul");
   launched();
 }
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "engine/cuda.cuh"
-#include "engine/cudnn.h"
+#include "engine/cudnn_graph.h"
 #include "ops/attention_cudnn.h"
 
 namespace lspt::cuda {

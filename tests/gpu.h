@@ -22,6 +22,12 @@ inline bool gpu_is_emulated() {
   return false;
 }
 
-inline auto needs_gpu() { return doctest::skip(!no_gpu().empty()); }
+/// How many cases say that they need one.
+inline int gpu_cases = 0;
+
+inline auto needs_gpu() {
+  ++gpu_cases;
+  return doctest::skip(!no_gpu().empty());
+}
 
 }  // namespace lspt::test
