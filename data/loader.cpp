@@ -54,7 +54,7 @@ struct Loader::State {
     if constexpr (kHasCuda)
       if (options.device == Device::cuda)
         gpu = cuda::device_images(count(),
-                                  std::min(options.device_bytes, cuda::memory_info().free / 2),
+                                  std::min(options.device_bytes, cuda::memory_info().free / 4),
                                   options.normalization);
     for (int i = 0; i < options.workers; ++i)
       workers.emplace_back([this](const std::stop_token& stop) { run(stop); });

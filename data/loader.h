@@ -22,7 +22,7 @@ struct LoaderOptions {
   int workers = 2;  ///< 0: next() does the work itself
   size_t cache_bytes = size_t{1} << 30;
   /// cuda: images are cropped, mirrored and normalised on the GPU, from pixels that stay in its
-  /// memory as far as device_bytes, and half of what is free, reach.
+  /// memory as far as device_bytes, and a quarter of what is free, reach (a run has two loaders).
   Device device = Device::cpu;
   size_t device_bytes = ~size_t{0};
 };
