@@ -95,7 +95,7 @@ LstmWeights lstm_weights(const Var& w_ih, const Var& w_hh, const Var& b_ih, cons
 
 std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
                               const LstmWeights& weights) {
-  const Tensor &w = weights.w.value, &w_ih = weights.w_ih.value;
+  const Tensor &w = weights.w, &w_ih = weights.w_ih;
   const int64_t rows = s.dim(0), inputs = w_ih.dim(1), hidden = w.dim(0) / 4;
   const Shape state{rows, hidden};
   const DType type = s.dtype();
@@ -132,7 +132,7 @@ std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
   }
   const Tensor gates = type == DType::f32 ? a : Tensor(a.shape(), type, s.device());
   Var next_h(Tensor(state, type, s.device())), next_c(Tensor(state, DType::f32, s.device()));
-  lstm_forward(next_h.value, next_c.value, gates, a, weights.bias.value, c.value);
+  lstm_forward(next_h.value, next_c.value, gates, a, weights.bias, c.value);
   if (!records) return {next_h, next_c};
 
   record(

@@ -12,7 +12,8 @@ namespace lspt {
 /// What the steps of one pass share, made by lstm_weights.
 struct LstmSteps;
 struct LstmWeights {
-  Var w_ih, w, bias, reached;
+  Tensor w_ih, w, bias;
+  Var reached;  ///< has a node if a weight is trainable
   std::shared_ptr<LstmSteps> steps;
 };
 

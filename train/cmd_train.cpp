@@ -187,6 +187,7 @@ int run_train(Options options) {
             " does not exist");
     state = load_checkpoint(path);
     state.options = resumed_options(options, state);
+    set_up_machine(state.options);  // what the run computes with is the checkpoint's
   } else {
     require(!options.data.empty(), ErrorKind::kUsage, "--data: no data set given");
     if (options.output.empty()) options.output = "runs/" + options.method + "-" + options.model;
