@@ -21,7 +21,7 @@ left() { echo $((470 - ($(date +%s) - began))); }
 row() { printf '%-52s %s\n' "$1" "$2" | tee -a "$table"; }
 # step NAME SECONDS LOG COMMAND...: runs it in what time is left, at most SECONDS.
 step() {
-  name=$1 limit=$2 log=$out/$3
+  name=$1 limit=$2 file=$3 log=$out/$3
   shift 3
   [ "$limit" -gt "$(left)" ] && limit=$(left)
   if [ "$limit" -lt 5 ]; then
@@ -34,8 +34,8 @@ step() {
   took=$(($(date +%s) - start))
   case $code in
     0) row "$name" "ok, $took s" ;;
-    124) row "$name" "NOT FINISHED in $limit s (see $3)" ;;
-    *) row "$name" "FAILED with $code, $took s (see $3)" ;;
+    124) row "$name" "NOT FINISHED in $limit s (see $file)" ;;
+    *) row "$name" "FAILED with $code, $took s (see $file)" ;;
   esac
   return $code
 }
@@ -47,6 +47,10 @@ if [ -z "${CUDNN_HOME:-}" ]; then
 fi
 major=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d .)
 nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv,noheader >"$out/card.txt" 2>&1
+if [ -z "$major" ]; then
+  row "card" "none: nvidia-smi names no GPU, there is nothing to check"
+  exit 2
+fi
 row "card" "$(head -n 1 "$out/card.txt")"
 
 step "build" 240 build.log make -j"$(nproc)" ARCH="${ARCH:-${major:-90}}" build/lspt build/tests/run ||
