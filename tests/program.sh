@@ -51,14 +51,16 @@ for method in lspt vpt-deep; do
     --warmup-epochs 1 --output $method
 done
 check "train linear in bf16" $train --method linear $weights --epochs 1 --dtype bf16 --output linear
-for name in config.json metrics.csv log.txt last.safetensors best.safetensors curves.svg; do
+for name in config.json results.json metrics.csv log.txt last.safetensors best.safetensors curves.svg; do
   [ -s "lspt/$name" ] || { : >err; fail "the output folder has $name"; }
 done
-[ "$(ls -A lspt | wc -l)" -eq 6 ] && pass "six files and nothing else" || { ls -A lspt >err; fail "six files and nothing else"; }
+[ "$(ls -A lspt | wc -l)" -eq 7 ] && pass "seven files and nothing else" || { ls -A lspt >err; fail "seven files and nothing else"; }
 
-check "eval" "$LSPT" eval --checkpoint lspt --output evaluated
+check "eval" "$LSPT" eval --checkpoint lspt --split val --output evaluated
 logged=$(cut -d, -f5 lspt/metrics.csv | tail -n +2 | sort -g | tail -n 1)
 grep -q "Acc@1 $logged " out && pass "eval of best is what training logged" || fail "eval of best is what training logged"
+check "eval of the test images" "$LSPT" eval --checkpoint lspt --json
+grep -q "\"test_top1\": $(grep -o '"top1":[0-9.]*' out | cut -d: -f2)" lspt/results.json && pass "and so is its test" || fail "and so is its test"
 [ "$(wc -l <evaluated/per_class.csv)" -eq 4 ] && pass "a line a class" || fail "a line a class"
 check "eval --json" "$LSPT" eval --checkpoint lspt/last.safetensors --json
 grep -q '"top1":' out || fail "eval --json prints top1"

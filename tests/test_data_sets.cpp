@@ -22,13 +22,13 @@ void write_cub(const TempFolder& folder) {
 }
 
 std::string error_of_opening(const TempFolder& folder, const std::string& kind = "auto") {
-  return error_of([&] { open_dataset(folder.path(), kind); });
+  return error_of([&] { open_dataset({folder.path(), kind}); });
 }
 
 TEST_CASE("CUB's files are paired by id and labels count from zero") {
   const TempFolder folder;
   write_cub(folder);
-  const Dataset data = open_dataset(folder.path());
+  const Dataset data = open_dataset({folder.path()});
   CHECK(data.layout == "cub");
   CHECK(data.class_names == Names{"001.Wren", "010.Jay"});
   REQUIRE(data.train.size() == 2);
@@ -45,7 +45,7 @@ TEST_CASE("a real data set in CUB's layout, the folder LSPT_DATA, is read whole 
     MESSAGE("LSPT_DATA is not set: no real data set was read");
     return;
   }
-  const Dataset data = open_dataset(root);
+  const Dataset data = open_dataset({root});
   CHECK(data.layout == "cub");
   std::ifstream list(std::string(root) + "/images.txt");
   size_t lines = 0;
@@ -61,7 +61,7 @@ TEST_CASE("class ids with gaps, and classes that only the test split has, are ra
   write_cub(folder);
   folder.write("image_class_labels.txt", "2 900\n5 17\n7 40\n");
   folder.write("classes.txt", "0 Birds\n900 Jay (blue, male)\n17 Wren\n40 Finch\n");
-  const Dataset data = open_dataset(folder.path());
+  const Dataset data = open_dataset({folder.path()});
   CHECK(data.class_names == Names{"Wren", "Finch", "Jay (blue, male)"});
   CHECK(data.test[0].label == 0);
   CHECK(data.train[0].label == 1);
@@ -105,12 +105,13 @@ TEST_CASE("class folders that are all numbers are ordered by value, others as te
     }
     folder.write("train/9/notes.txt", "-");
     folder.write("val/77/only_in_val.jpg", "-");
-    const Dataset data = open_dataset(folder.path());
+    const Dataset data = open_dataset({folder.path()});
     CHECK(data.layout == "folder");
     CHECK(data.class_names ==
           (numbers ? Names{"2", "9", "10", "77"} : Names{"10", "2b", "77", "9"}));
     CHECK(data.train.size() == 3);
-    CHECK(data.test.size() == 4);
+    CHECK(data.val.size() == 4);
+    CHECK(data.test.empty());
   }
 }
 
@@ -118,7 +119,7 @@ TEST_CASE("one level of class folders holds out every fifth image of each class"
   const TempFolder folder;
   for (int i = 0; i < 10; ++i) folder.write("wren/" + std::to_string(i) + ".jpg", "-");
   folder.write("jay/only.jpg", "-");
-  const Dataset data = open_dataset(folder.path());
+  const Dataset data = open_dataset({folder.path()});
   CHECK(data.class_names == Names{"jay", "wren"});
   CHECK(data.train.size() == 9);
   REQUIRE(data.test.size() == 2);
@@ -129,6 +130,54 @@ TEST_CASE("one level of class folders holds out every fifth image of each class"
   CHECK(contains(error_of_opening(folder), "class folder empty"));
 }
 
+TEST_CASE("a share of every class is held out, whatever the order, never a whole class") {
+  Dataset data;
+  data.class_names = {"wren", "jay", "finch"};
+  for (int i = 0; i < 30; ++i) data.train.push_back({"a/" + std::to_string(i) + ".jpg", i % 2});
+  data.train.push_back({"a/only.jpg", 2});
+  Dataset turned = data, other = data, all = data, none = data;
+  std::reverse(turned.train.begin(), turned.train.end());
+  for (Sample& sample : turned.train) sample.path = "elsewhere/" + sample.path;
+  hold_out(data, 0.1, 0);
+  hold_out(turned, 0.1, 0);
+  hold_out(other, 0.1, 1);
+  CHECK(data.train.size() == 27);
+  REQUIRE(data.val.size() == 4);  // 1.5 of 15 is 2
+  const auto names = [](const Dataset& d) {
+    Names out;
+    for (const Sample& sample : d.val)
+      out.push_back(sample.path.substr(sample.path.find("a/")) + " " +
+                    std::to_string(sample.label));
+    std::sort(out.begin(), out.end());
+    return out;
+  };
+  CHECK(names(data) == names(turned));
+  CHECK(names(data) != names(other));
+  hold_out(all, 0.99, 0);
+  CHECK(all.train.size() == 3);
+  hold_out(none, 0, 0);
+  CHECK(none.val.empty());
+}
+
+TEST_CASE("a data set with a validation split of its own keeps its training images") {
+  const TempFolder folder;
+  std::string list;
+  for (int i = 0; i < 20; ++i) {
+    folder.write(std::to_string(i) + ".jpg", "-");
+    list += std::to_string(i) + ".jpg " + std::to_string(i % 2) + "\n";
+  }
+  folder.write("train.txt", list);
+  folder.write("test.txt", list);
+  DatasetOptions options{folder.path()};
+  options.val_fraction = 0.2;
+  CHECK(open_dataset(options).train.size() == 16);
+  CHECK(open_dataset(options).val.size() == 4);
+  folder.write("val.txt", list);
+  CHECK(open_dataset(options).train.size() == 20);
+  CHECK(open_dataset(options).val.size() == 20);
+  CHECK(open_dataset(options).test.size() == 20);
+}
+
 TEST_CASE("lists may have byte-order marks, carriage returns, blanks and paths with spaces") {
   const TempFolder folder;
   for (const char* name : {"a.jpg", "b c.jpg", "d.jpg"}) folder.write(name, "-");
@@ -136,14 +185,14 @@ TEST_CASE("lists may have byte-order marks, carriage returns, blanks and paths w
                "\xef\xbb\xbf"
                "a.jpg 1\r\n\r\n  b c.jpg\t0  \r\n");
   folder.write("val.txt", "d.jpg 2");
-  const Dataset data = open_dataset(folder.path());
+  const Dataset data = open_dataset({folder.path()});
   CHECK(data.layout == "list");
   CHECK(data.class_names == Names{"0", "1", "2"});
   REQUIRE(data.train.size() == 2);
   CHECK(data.train[0].label == 1);
   CHECK(data.train[1].path == folder.path("b c.jpg"));
-  REQUIRE(data.test.size() == 1);
-  CHECK(data.test[0].label == 2);
+  REQUIRE(data.val.size() == 1);
+  CHECK(data.val[0].label == 2);
 }
 
 TEST_CASE("labels that are names are ranked over both lists") {
@@ -151,7 +200,7 @@ TEST_CASE("labels that are names are ranked over both lists") {
   for (const char* name : {"a.jpg", "b.jpg"}) folder.write(name, "-");
   folder.write("mine.txt", "a.jpg wren\n");
   folder.write("other.txt", "b.jpg jay\n");
-  const Dataset data = open_dataset(folder.path(), "auto", "mine.txt", "other.txt");
+  const Dataset data = open_dataset({folder.path(), "auto", "mine.txt", "", "other.txt"});
   CHECK(data.class_names == Names{"jay", "wren"});
   CHECK(data.train[0].label == 1);
   CHECK(data.test[0].label == 0);
@@ -180,14 +229,14 @@ TEST_CASE("mistakes in lists are named by file and line") {
   folder.write("classes.txt", "wren\njay\nfinch\n");
   CHECK(error_with("a.jpg 0\nb.jpg 3\n").find("classes.txt names 3 classes") != std::string::npos);
   folder.write("train.txt", "a.jpg 0\nb.jpg 2\n");
-  CHECK(open_dataset(folder.path()).class_names == Names{"wren", "jay", "finch"});
+  CHECK(open_dataset({folder.path()}).class_names == Names{"wren", "jay", "finch"});
 }
 
 TEST_CASE(
     "a folder that is missing, or no data set, is a data error; an unknown kind a usage error") {
   const TempFolder folder;
-  CHECK(
-      contains(error_of([] { open_dataset("/no/such/folder"); }), "3: data set: /no/such/folder"));
+  CHECK(contains(error_of([] { open_dataset({"/no/such/folder"}); }),
+                 "3: data set: /no/such/folder"));
   CHECK(contains(error_of_opening(folder), "no folder per class"));
   CHECK(contains(error_of_opening(folder, "imagenet"), "2: data set: kind `imagenet`"));
   CHECK(contains(error_of_opening(folder, "cub"), "No such file"));
@@ -208,7 +257,7 @@ TEST_CASE("synthetic birds open as CUB and are the same bytes for the same seed"
   });
   options.output = folder.path("two");
   synth(options);
-  const Dataset data = open_dataset(folder.path("one"));
+  const Dataset data = open_dataset({folder.path("one")});
   CHECK(data.layout == "cub");
   CHECK(data.class_names.size() == 5);
   CHECK(data.train.size() == 10);
@@ -237,7 +286,7 @@ TEST_CASE("all synthetic classes have names of their own") {
   options.size = 16;
   options.output = folder.path("all");
   synth(options);
-  const Dataset data = open_dataset(options.output);
+  const Dataset data = open_dataset({options.output});
   std::vector<std::string> names;
   for (const std::string& name : data.class_names) names.push_back(name.substr(4));
   std::sort(names.begin(), names.end());

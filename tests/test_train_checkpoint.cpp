@@ -140,12 +140,12 @@ TEST_CASE("metrics.csv is read back up to an epoch") {
 
 TEST_CASE("curves are drawn for no epoch, one, and one with a loss that is not finite") {
   EpochRow row{1, 1.5, 20, 1.25, 40.5, 80, 0.01, 300, 12.5};
-  CHECK(contains(curves_svg({}, "a < b"), "a &lt; b"));
-  CHECK(contains(curves_svg({row}, "t"), "<circle"));
+  CHECK(contains(curves_svg({}, "a < b", "val"), "a &lt; b"));
+  CHECK(contains(curves_svg({row}, "t", "val"), "<circle"));
   EpochRow bad = row;
   bad.epoch = 2;
   bad.eval_loss = NAN;
-  const std::string svg = curves_svg({row, bad}, "t");
+  const std::string svg = curves_svg({row, bad}, "t", "val");
   CHECK_FALSE(contains(svg, "nan"));
   CHECK(contains(svg, "</svg>"));
 }

@@ -70,7 +70,7 @@ std::string text_at(const Metadata& metadata, const std::string& key, const std:
 
 std::string data_digest_of(const Dataset& dataset) {
   Digest digest;
-  for (const auto* part : {&dataset.train, &dataset.test})
+  for (const auto* part : {&dataset.train, &dataset.val, &dataset.test})
     for (const Sample& sample : *part) {
       digest.add(std::filesystem::path(sample.path).filename().string());
       digest.add(std::to_string(sample.label));

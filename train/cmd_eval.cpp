@@ -124,6 +124,7 @@ int run_eval(const Options& given) {
   // Another data set is laid out in its own way.
   for (const auto& [flag, member] : {std::pair{"dataset", &Options::dataset},
                                      {"train-list", &Options::train_list},
+                                     {"val-list", &Options::val_list},
                                      {"test-list", &Options::test_list}})
     if (given.has(flag) || given.has("data")) o.*member = given.*member;
   const Dataset dataset = open_data(o);
@@ -131,16 +132,23 @@ int run_eval(const Options& given) {
           " has ", dataset.class_names.size(), " classes that are not the checkpoint's ",
           checkpoint.class_names.size());
 
-  Loader loader(given.split == "train" ? dataset.train : dataset.test, loader_options(o, false));
+  const std::string split = given.split != "auto"  ? given.split
+                            : dataset.test.empty() ? "val"
+                                                   : "test";
+  const auto& samples = split == "train" ? dataset.train
+                        : split == "val" ? dataset.val
+                                         : dataset.test;
+  require(!samples.empty(), ErrorKind::kData, "eval: ", o.data, " has no ", split, " images");
+  Loader loader(samples, loader_options(o, false));
   const auto e = evaluate(model, loader, [&](int64_t done) {
-    console.bar(format("Test: [%lld/%lld]", static_cast<long long>(done),
+    console.bar(format("Eval: [%lld/%lld]", static_cast<long long>(done),
                        static_cast<long long>(loader.batches())));
     return true;
   });
   console.clear_bar();
   const Json out = {{"checkpoint", given.checkpoint},
                     {"data", o.data},
-                    {"split", given.split},
+                    {"split", split},
                     {"images", loader.samples()},
                     {"loss", e->loss},
                     {"top1", e->top1},
@@ -158,7 +166,7 @@ int run_eval(const Options& given) {
   else
     std::printf("Acc@1 %.4f  Acc@5 %.4f  loss %.6f  mean per class %.4f  (%lld %s images)\n",
                 e->top1, e->top5, e->loss, e->mean_class_top1,
-                static_cast<long long>(loader.samples()), given.split.c_str());
+                static_cast<long long>(loader.samples()), split.c_str());
   return 0;
 }
 

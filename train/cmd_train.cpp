@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 /// Settings that a resumed run may change: where things are, and how long it goes on.
 bool may_change(const Flag& flag) {
   return !flag.result || flag.name == "epochs" || flag.name == "data" || flag.name == "dataset" ||
-         flag.name == "train-list" || flag.name == "test-list" || flag.name == "weights";
+         flag.name == "train-list" || flag.name == "val-list" || flag.name == "test-list" ||
+         flag.name == "weights";
 }
 
 std::string resumed_folder(const Options& given) {
@@ -96,11 +97,14 @@ void say_start(Console& console, const Checkpoint& state, Model& model, const Da
                "; trainable " + grouped(trainable) + " of " + grouped(total) +
                format(" parameters (%.2f%%)",
                       100.0 * static_cast<double>(trainable) / static_cast<double>(total)));
-  console.line(format("data: %s (%s), %zu classes, %s training and %s test images", o.data.c_str(),
-                      dataset.layout.c_str(), dataset.class_names.size(),
-                      grouped(static_cast<int64_t>(dataset.train.size())).c_str(),
-                      grouped(static_cast<int64_t>(dataset.test.size())).c_str()));
+  const auto count = [](const auto& part) { return grouped(static_cast<int64_t>(part.size())); };
+  console.line(format("data: %s (%s), %zu classes; images: %s train, %s val, %s test",
+                      o.data.c_str(), dataset.layout.c_str(), dataset.class_names.size(),
+                      count(dataset.train).c_str(), count(dataset.val).c_str(),
+                      count(dataset.test).c_str()));
   if (!dataset.note.empty()) console.line("  note: " + dataset.note);
+  if (dataset.val.empty())
+    console.line("  note: no validation images: the best epoch is chosen on the test images");
   console.line(format("recipe: %s, lr %g, weight decay %g, %lld epochs (%lld warm-up), batch %lld",
                       o.opt.c_str(), o.lr, o.weight_decay, static_cast<long long>(o.epochs),
                       static_cast<long long>(o.warmup_epochs),
@@ -113,20 +117,49 @@ void say_start(Console& console, const Checkpoint& state, Model& model, const Da
                static_cast<double>(o.epochs) / static_cast<double>(o.warmup_epochs)));
 }
 
-void print_result(const Options& o, const Progress& progress, const std::vector<EpochRow>& rows,
-                  const RunFolder& folder) {
-  const double last = rows.empty() ? 0 : rows.back().eval_top1;
-  if (o.json) {
-    const nlohmann::ordered_json out = {
-        {"output", folder.path()},           {"method", o.method},
-        {"epochs", progress.epoch},          {"best_top1", progress.best_top1},
-        {"best_epoch", progress.best_epoch}, {"last_top1", last}};
-    std::printf("%s\n", out.dump().c_str());
-  } else {
-    std::printf("best Acc@1 %.4f (epoch %lld), last Acc@1 %.4f; results are in %s\n",
-                progress.best_top1, static_cast<long long>(progress.best_epoch), last,
-                folder.path().c_str());
+/// The best epoch's model on the test images, where it was not chosen on them; nothing if a signal
+/// came.
+std::optional<Evaluation> test_best(Model& model, Loader& test, const RunFolder& folder,
+                                    Console& console) {
+  const Checkpoint best = load_checkpoint(folder.file("best.safetensors"));
+  for (Parameter* parameter : model.trainable())
+    assign(*parameter, best.trained.at(parameter->name));
+  auto evaluation = evaluate(model, test, [&](int64_t done) {
+    console.bar(format("test of the best epoch [%lld/%lld]", static_cast<long long>(done),
+                       static_cast<long long>(test.batches())));
+    return caught_signal() == 0;
+  });
+  console.clear_bar();
+  return evaluation;
+}
+
+/// results.json, and the same on standard output. `test` is of the best epoch.
+void write_result(const Options& o, const Progress& progress, const std::vector<EpochRow>& rows,
+                  const std::string& split, const std::optional<Evaluation>& test,
+                  const RunFolder& folder, Console& console) {
+  nlohmann::ordered_json out = {{"output", folder.path()},
+                                {"method", o.method},
+                                {"model", o.model},
+                                {"epochs", progress.epoch},
+                                {"chosen_on", split},
+                                {"best_epoch", progress.best_epoch},
+                                {"best_top1", progress.best_top1},
+                                {"last_top1", rows.empty() ? 0 : rows.back().eval_top1}};
+  if (test) {
+    out["test_top1"] = test->top1;
+    out["test_top5"] = test->top5;
+    out["test_mean_class_top1"] = test->mean_class_top1;
   }
+  write_atomically(folder.file("results.json"), out.dump(2) + "\n");
+  if (o.json) std::printf("%s\n", out.dump().c_str());
+  const std::string text = format("best %s Acc@1 %.4f (epoch %lld)", split.c_str(),
+                                  progress.best_top1, static_cast<long long>(progress.best_epoch)) +
+                           (test ? format(", its test Acc@1 %.4f", test->top1) : "") +
+                           "; results are in " + folder.path();
+  if (o.json)
+    console.log(text);
+  else
+    console.line(text);
 }
 
 int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, Console& console) {
@@ -156,8 +189,9 @@ int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, C
     model = std::make_unique<Model>(model_config(o, static_cast<int>(dataset.class_names.size())),
                                     backbone ? backbone->loaded.values : NamedTensors());
   }
+  const std::string split = dataset.val.empty() ? "test" : "val";
   Loader train(dataset.train, loader_options(o, true));
-  Loader test(dataset.test, loader_options(o, false));
+  Loader evaluation(dataset.val.empty() ? dataset.test : dataset.val, loader_options(o, false));
 
   console.open_log(folder.file("log.txt"));
   say_start(console, state, *model, dataset);
@@ -168,10 +202,16 @@ int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, C
         static_cast<long long>(state.progress.step + 1), static_cast<long long>(train.batches()),
         state.progress.best_top1, static_cast<long long>(state.progress.best_epoch)));
   write_atomically(folder.file("config.json"), to_json(o, false) + "\n");
-  Trainer trainer(state, *model, train, test, folder, console);
+  Trainer trainer(state, *model, train, evaluation, split, folder, console);
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return 128 + signal;
-  print_result(o, state.progress, trainer.rows(), folder);
+  std::optional<Evaluation> test;
+  if (!dataset.val.empty() && !dataset.test.empty()) {
+    Loader images(dataset.test, loader_options(o, false));
+    test = test_best(*model, images, folder, console);
+    if (!test) return 128 + caught_signal();
+  }
+  write_result(o, state.progress, trainer.rows(), split, test, folder, console);
   return 0;
 }
 

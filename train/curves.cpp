@@ -1,4 +1,4 @@
-// curves.svg: two panels, training in blue and test in orange.
+// curves.svg: two panels, training in blue and evaluation in orange.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -76,7 +76,8 @@ std::string escaped(const std::string& text) {
 
 }  // namespace
 
-std::string curves_svg(const std::vector<EpochRow>& rows, const std::string& title) {
+std::string curves_svg(const std::vector<EpochRow>& rows, const std::string& title,
+                       const std::string& split) {
   std::string out =
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"820\" height=\"290\" viewBox=\"0 0 820 "
       "290\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n"
@@ -88,10 +89,12 @@ std::string curves_svg(const std::vector<EpochRow>& rows, const std::string& tit
       for (const double value : {row.train_loss, row.eval_loss})
         if (std::isfinite(value)) loss = std::max(loss, value);
     const char *train = "#2563eb", *test = "#ea580c";
-    out += panel(rows, 50, "loss", loss > 0 ? loss : 1,
-                 {{"test", test, &EpochRow::eval_loss}, {"train", train, &EpochRow::train_loss}});
-    out += panel(rows, 450, "accuracy, %", 100,
-                 {{"test", test, &EpochRow::eval_top1}, {"train", train, &EpochRow::train_top1}});
+    out += panel(
+        rows, 50, "loss", loss > 0 ? loss : 1,
+        {{split.c_str(), test, &EpochRow::eval_loss}, {"train", train, &EpochRow::train_loss}});
+    out += panel(
+        rows, 450, "accuracy, %", 100,
+        {{split.c_str(), test, &EpochRow::eval_top1}, {"train", train, &EpochRow::train_top1}});
   }
   return out + "</svg>\n";
 }

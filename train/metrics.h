@@ -28,7 +28,8 @@ struct Evaluation {
 std::optional<Evaluation> evaluate(Model& model, Loader& loader,
                                    const std::function<bool(int64_t)>& progress);
 
-/// One row of metrics.csv. Percentages; eval columns are of the test images.
+/// One row of metrics.csv. Percentages; eval columns are of the images that the best epoch
+/// is chosen on.
 struct EpochRow {
   int64_t epoch = 0;  ///< from 1
   double train_loss = 0, train_top1 = 0, eval_loss = 0, eval_top1 = 0, eval_top5 = 0;
@@ -40,6 +41,8 @@ std::string csv_of(const std::vector<EpochRow>& rows);
 std::vector<EpochRow> read_csv(const std::string& path, int64_t last_epoch);
 
 /// Loss and accuracy over the epochs as a small SVG picture.
-std::string curves_svg(const std::vector<EpochRow>& rows, const std::string& title);
+/// `split` is what the eval columns are called.
+std::string curves_svg(const std::vector<EpochRow>& rows, const std::string& title,
+                       const std::string& split);
 
 }  // namespace lspt

@@ -26,10 +26,10 @@ std::string device_text(const Options& options) {
 
 Dataset open_data(const Options& o) {
   require(!o.data.empty(), ErrorKind::kUsage, "--data: no data set given");
-  Dataset dataset = open_dataset(o.data, o.dataset, o.train_list, o.test_list);
-  for (const auto& [part, name] : {std::pair{&dataset.train, "training"}, {&dataset.test, "test"}})
-    require(!part->empty(), ErrorKind::kData, "data set ", o.data, ": no ", name, " images in its ",
-            dataset.layout, " layout");
+  Dataset dataset = open_dataset({o.data, o.dataset, o.train_list, o.val_list, o.test_list,
+                                  o.val_fraction, static_cast<uint64_t>(o.split_seed)});
+  require(!dataset.val.empty() || !dataset.test.empty(), ErrorKind::kData, "data set ", o.data,
+          ": neither validation nor test images in its ", dataset.layout, " layout");
   return dataset;
 }
 

@@ -18,7 +18,7 @@ void set_up_machine(const Options& options);
 /// "cpu, threads 2", or the GPU by name.
 std::string device_text(const Options& options);
 
-/// Throws Error(kData), also if either part of the data set is empty.
+/// Throws Error(kData), also if there is nothing to evaluate on.
 Dataset open_data(const Options& options);
 LoaderOptions loader_options(const Options& options, bool train);
 

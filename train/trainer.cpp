@@ -31,14 +31,15 @@ Schedule schedule_of(const Options& o, int64_t steps_per_epoch) {
   return {o.lr, o.min_lr, o.epochs, o.warmup_epochs, steps_per_epoch, o.sched == "epoch"};
 }
 
-Trainer::Trainer(Checkpoint& state, Model& model, Loader& train, Loader& test,
-                 const RunFolder& folder, Console& console)
+Trainer::Trainer(Checkpoint& state, Model& model, Loader& train, Loader& evaluation,
+                 const std::string& split, const RunFolder& folder, Console& console)
     : state_(state),
       options_(state.options),
       progress_(state.progress),
       model_(model),
       train_(train),
-      test_(test),
+      evaluation_(evaluation),
+      split_(split),
       folder_(folder),
       console_(console),
       optimizer_(optimizer_config(options_), model.trainable()),
@@ -54,7 +55,7 @@ int Trainer::run() {
     EpochRow row;
     row.epoch = progress_.epoch + 1;
     if (!train_epoch(row)) return stop();
-    const auto evaluation = test();
+    const auto evaluation = evaluate_epoch();
     if (!evaluation) return stop();
     finish_epoch(row, *evaluation);
   }
@@ -111,7 +112,7 @@ void Trainer::report_step(const EpochRow& row, double loss, double seconds, int6
   const int64_t epochs_left = options_.epochs - progress_.epoch;
   const double a_step = seconds / static_cast<double>(done - begun);
   const double left = a_step * static_cast<double>(epochs_left * steps - done) +
-                      test_seconds_ * static_cast<double>(epochs_left);
+                      evaluation_seconds_ * static_cast<double>(epochs_left);
   const double wait = 100.0 * train_.wait_seconds() / seconds;
   const std::string eta = clock_text(left);
   const auto epoch = static_cast<long long>(progress_.epoch + 1);
@@ -133,21 +134,22 @@ void Trainer::report_step(const EpochRow& row, double loss, double seconds, int6
     console_.line(text);
 }
 
-std::optional<Evaluation> Trainer::test() {
+std::optional<Evaluation> Trainer::evaluate_epoch() {
   const auto begin = Clock::now();
-  auto evaluation = evaluate(model_, test_, [&](int64_t done) {
-    console_.bar(format("Test: epoch %lld [%lld/%lld]", static_cast<long long>(progress_.epoch + 1),
-                        static_cast<long long>(done), static_cast<long long>(test_.batches())));
+  auto evaluation = evaluate(model_, evaluation_, [&](int64_t done) {
+    console_.bar(format("%s: epoch %lld [%lld/%lld]", split_.c_str(),
+                        static_cast<long long>(progress_.epoch + 1), static_cast<long long>(done),
+                        static_cast<long long>(evaluation_.batches())));
     return caught_signal() == 0;
   });
-  test_seconds_ = since(begin);
+  evaluation_seconds_ = since(begin);
   return evaluation;
 }
 
 void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   require(std::isfinite(e.loss) && e.loss < kLargestLoss, ErrorKind::kDiverged,
-          "training diverged: test loss ", e.loss, " after epoch ", row.epoch, ", learning rate ",
-          row.lr, "\nTry a smaller --lr; ", folder_.path(),
+          "training diverged: ", split_, " loss ", e.loss, " after epoch ", row.epoch,
+          ", learning rate ", row.lr, "\nTry a smaller --lr; ", folder_.path(),
           " keeps the last good checkpoint, if any");
   row.eval_loss = e.loss;
   row.eval_top1 = e.top1;
@@ -167,10 +169,11 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   save("last.safetensors");
   write_atomically(folder_.file("metrics.csv"), csv_of(rows_));
   write_atomically(folder_.file("curves.svg"),
-                   curves_svg(rows_, options_.method + ", " + options_.model));
-  console_.line(format("Test:  epoch %lld/%lld  loss %.4f  Acc@1 %.4f  Acc@5 %.4f  (%.1f s)%s",
-                       static_cast<long long>(row.epoch), static_cast<long long>(options_.epochs),
-                       e.loss, e.top1, e.top5, test_seconds_, best ? "  best so far" : ""));
+                   curves_svg(rows_, options_.method + ", " + options_.model, split_));
+  console_.line(format("%-5s  epoch %lld/%lld  loss %.4f  Acc@1 %.4f  Acc@5 %.4f  (%.1f s)%s",
+                       split_.c_str(), static_cast<long long>(row.epoch),
+                       static_cast<long long>(options_.epochs), e.loss, e.top1, e.top5,
+                       evaluation_seconds_, best ? "  best so far" : ""));
 }
 
 void Trainer::save(const std::string& name) {

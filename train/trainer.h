@@ -14,16 +14,16 @@
 namespace lspt {
 
 /// Runs the epochs that a checkpoint has left, evaluates after each, and keeps metrics.csv,
-/// curves.svg, last.safetensors and best.safetensors (highest test top-1) in the folder.
+/// curves.svg, last.safetensors and best.safetensors (highest top-1 on `evaluation`) in the folder.
 ///
 /// Everything a step depends on is a function of (seed, epoch, step), so a run that was stopped,
 /// even in the middle of an epoch, goes on bit for bit.
 class Trainer {
  public:
   /// `state` says where to start (its trained tensors are already in the model) and is kept up to
-  /// date.
-  Trainer(Checkpoint& state, Model& model, Loader& train, Loader& test, const RunFolder& folder,
-          Console& console);
+  /// date. `split` is what people call the images of `evaluation`: "val" or "test".
+  Trainer(Checkpoint& state, Model& model, Loader& train, Loader& evaluation,
+          const std::string& split, const RunFolder& folder, Console& console);
 
   /// Returns 0, or the signal that asked to stop: the step under way is finished and
   /// last.safetensors saved first. Throws Error(kDiverged) if the loss becomes non-finite or
@@ -36,7 +36,7 @@ class Trainer {
   bool train_epoch(EpochRow& row);
   float train_step(const Batch& batch, double lr);
   void report_step(const EpochRow& row, double loss, double seconds, int64_t begun);
-  std::optional<Evaluation> test();
+  std::optional<Evaluation> evaluate_epoch();
   void finish_epoch(EpochRow row, const Evaluation& evaluation);
   void save(const std::string& name);
   int stop();
@@ -45,14 +45,15 @@ class Trainer {
   const Options& options_;
   Progress& progress_;
   Model& model_;
-  Loader &train_, &test_;
+  Loader &train_, &evaluation_;
+  const std::string split_;
   const RunFolder& folder_;
   Console& console_;
   Optimizer optimizer_;
   TrainStep step_;
   Schedule schedule_;
   std::vector<EpochRow> rows_;
-  double test_seconds_ = 0;  // of the last evaluation, for the ETA
+  double evaluation_seconds_ = 0;  // of the last evaluation, for the ETA
 };
 
 Schedule schedule_of(const Options& options, int64_t steps_per_epoch);

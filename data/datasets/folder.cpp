@@ -56,7 +56,7 @@ std::vector<Sample> images_of(const fs::path& part, const std::vector<std::strin
 }
 
 // Every fifth image of each class, beginning with its second: a class of one keeps it.
-void hold_out(Dataset& data) {
+void hold_out_fifths(Dataset& data) {
   std::vector<Sample> train;
   int label = -1;
   for (int64_t i = 0; Sample & sample : data.train) {
@@ -75,26 +75,28 @@ Dataset open_folder(const fs::path& root) {
     return fs::is_directory(root / name) ? root / name : fs::path();
   };
   const fs::path train = part("train");
-  const fs::path test = part("test").empty() ? part("val") : part("test");
+  const fs::path val = train.empty() ? fs::path() : part("val");
+  const fs::path test = train.empty() ? fs::path() : part("test");
   Dataset data;
   data.layout = "folder";
   std::set<std::string> names;
-  for (const fs::path& folder : train.empty() ? std::vector{root} : std::vector{train, test})
+  for (const fs::path& folder : train.empty() ? std::vector{root} : std::vector{train, val, test})
     if (!folder.empty())
       for (std::string& name : names_in(folder, true)) names.insert(std::move(name));
   require(!names.empty(), ErrorKind::kData, "data set: ", root.string(),
           " holds no folder per class");
   data.class_names = class_order(names);
   data.train = images_of(train.empty() ? root : train, data.class_names);
-  if (!test.empty() && !train.empty()) data.test = images_of(test, data.class_names);
+  if (!val.empty()) data.val = images_of(val, data.class_names);
+  if (!test.empty()) data.test = images_of(test, data.class_names);
 
   std::vector<int64_t> count(data.class_names.size());
-  for (const auto* samples : {&data.train, &data.test})
+  for (const auto* samples : {&data.train, &data.val, &data.test})
     for (const Sample& sample : *samples) ++count[static_cast<size_t>(sample.label)];
   for (size_t k = 0; k < count.size(); ++k)
     require(count[k] > 0, ErrorKind::kData, "data set: class folder ", data.class_names[k], " of ",
             root.string(), " holds no image");
-  if (train.empty()) hold_out(data);
+  if (train.empty()) hold_out_fifths(data);
   return data;
 }
 

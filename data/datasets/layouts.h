@@ -13,7 +13,9 @@ namespace fs = std::filesystem;
 
 Dataset open_cub(const fs::path& root);
 Dataset open_folder(const fs::path& root);
-Dataset open_list(const fs::path& root, const fs::path& train_list, const fs::path& test_list);
+/// An empty path means that there is no such list.
+Dataset open_list(const fs::path& root, const fs::path& train_list, const fs::path& val_list,
+                  const fs::path& test_list);
 
 /// "images.txt:12", for messages.
 struct Line {

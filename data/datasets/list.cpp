@@ -12,18 +12,19 @@ struct Entry {
   fs::path path;
   std::string label;
   Line line;
-  bool test;
+  std::vector<Sample> Dataset::*part;
 };
 
-void append_entries(const fs::path& root, const fs::path& file, bool test,
+void append_entries(const fs::path& root, const fs::path& file, std::vector<Sample> Dataset::*part,
                     std::vector<Entry>& entries) {
+  if (file.empty()) return;
   for (const Line& line : read_lines(file)) {
     const auto [path, label] = split_last(line, "path label");
-    entries.push_back({inside(root, path, line), label, line, test});
+    entries.push_back({inside(root, path, line), label, line, part});
   }
 }
 
-// Labels that are names: their rank in sorted order over both lists.
+// Labels that are names: their rank in sorted order over all lists.
 std::vector<int> ranks_of_names(const std::vector<Entry>& entries,
                                 std::vector<std::string>& class_names) {
   std::set<std::string> names;
@@ -70,10 +71,12 @@ std::vector<int> checked_integers(const std::vector<Entry>& entries,
 
 }  // namespace
 
-Dataset open_list(const fs::path& root, const fs::path& train_list, const fs::path& test_list) {
+Dataset open_list(const fs::path& root, const fs::path& train_list, const fs::path& val_list,
+                  const fs::path& test_list) {
   std::vector<Entry> entries;
-  append_entries(root, train_list, false, entries);
-  if (!test_list.empty()) append_entries(root, test_list, true, entries);
+  append_entries(root, train_list, &Dataset::train, entries);
+  append_entries(root, val_list, &Dataset::val, entries);
+  append_entries(root, test_list, &Dataset::test, entries);
   require(!entries.empty(), ErrorKind::kData, train_list.string(), ": no `path label` line");
 
   Dataset data;
@@ -87,7 +90,7 @@ Dataset open_list(const fs::path& root, const fs::path& train_list, const fs::pa
   MissingFiles missing;
   for (size_t i = 0; i < entries.size(); ++i) {
     missing.check(entries[i].path, entries[i].line);
-    (entries[i].test ? data.test : data.train).push_back({entries[i].path.string(), labels[i]});
+    (data.*entries[i].part).push_back({entries[i].path.string(), labels[i]});
   }
   missing.report();
   return data;

@@ -146,6 +146,8 @@ WeightTable read_safetensors(const MappedFile& file) {
           file.size(), ": truncated; download or copy it again");
   const std::string_view header = file.bytes().substr(8, length);
   require(header.starts_with('{'), kKind, what, " does not begin with {");
+  // The parser takes a zero byte for the end.
+  require(header.find('\0') == header.npos, kKind, what, " holds a zero byte");
   HeaderParser parser(what);
   nlohmann::json::sax_parse(header.begin(), header.end(), &parser);
 
