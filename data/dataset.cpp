@@ -7,32 +7,151 @@
 #include "engine/random.h"
 
 namespace lspt {
+
+const std::vector<Layout>& layouts() {
+  static const std::vector<Layout> table = {
+      {"nabirds",
+       "hierarchy.txt, images.txt, image_class_labels.txt, train_test_split.txt, "
+       "classes.txt, images/",
+       [](const fs::path& root) {
+         return has(root, "image_class_labels.txt") && has(root, "hierarchy.txt");
+       },
+       open_cub, false},
+      {"cub", "images.txt, image_class_labels.txt, train_test_split.txt, classes.txt, images/",
+       [](const fs::path& root) { return has(root, "image_class_labels.txt"); }, open_cub, false},
+      {"flowers", "imagelabels.mat, setid.mat, jpg/",
+       [](const fs::path& root) { return has(root, "imagelabels.mat") && has(root, "setid.mat"); },
+       open_flowers, false},
+      {"dogs", "train_list.mat, test_list.mat (here or in lists/), Images/",
+       [](const fs::path& root) {
+         return has(root, "train_list.mat") || has(root, "lists/train_list.mat");
+       },
+       open_dogs, false},
+      {"cars",
+       "cars_train/, cars_test/, devkit/, cars_test_annos_withlabels.mat; or car_ims/, "
+       "cars_annos.mat",
+       [](const fs::path& root) {
+         return has(root, "cars_annos.mat") || has(root, "cars_train_annos.mat") ||
+                has(root, "devkit/cars_train_annos.mat");
+       },
+       open_cars, false},
+      {"vtab", "train800.txt, val200.txt, train800val200.txt, test.txt (one task's folder)",
+       [](const fs::path& root) {
+         return has(root, "train800.txt") || has(root, "train800val200.txt");
+       },
+       open_vtab, true},
+      {"vpt-json", "train.json, and val.json, test.json",
+       [](const fs::path& root) { return has(root, "train.json"); }, open_vpt_json, true},
+      {"list", "train.txt, and val.txt, test.txt: lines of `path label`",
+       [](const fs::path& root) { return has(root, "train.txt"); }, open_list, true},
+      {"folder", "a folder per class, in train/, val/ and test/ or here", is_folder_per_class,
+       open_folder, false},
+  };
+  return table;
+}
+
 namespace {
 
-std::string detect(const fs::path& root) {
-  if (fs::exists(root / "images.txt") && fs::exists(root / "image_class_labels.txt")) return "cub";
-  if (fs::exists(root / "train.txt")) return "list";
-  for (const fs::directory_entry& entry : fs::directory_iterator(root))
-    if (entry.is_directory()) return "folder";
-  fail(
-      ErrorKind::kData, "data set: ", root.string(),
-      " has no images.txt (CUB layout), no train.txt (`path label` lists) and no folder per class");
+/// The published sizes, before anything is held out.
+struct Official {
+  const char *layout, *name;
+  size_t train, val, test, classes;
+};
+constexpr Official kOfficial[] = {
+    {"cub", "CUB-200-2011", 5994, 0, 5794, 200},
+    {"nabirds", "NABirds", 23929, 0, 24633, 555},
+    {"flowers", "Oxford Flowers-102", 1020, 1020, 6149, 102},
+    {"dogs", "Stanford Dogs", 12000, 0, 8580, 120},
+    {"cars", "Stanford Cars", 8144, 0, 8041, 196},
+};
+
+std::string sizes(size_t train, size_t val, size_t test, size_t classes) {
+  return std::to_string(train) + '/' + std::to_string(val) + '/' + std::to_string(test) + " of " +
+         std::to_string(classes) + " classes";
+}
+
+void note_what_is_unusual(Dataset& data) {
+  for (const Official& o : kOfficial)
+    if (data.layout == o.layout &&
+        (data.train.size() != o.train || data.val.size() != o.val || data.test.size() != o.test ||
+         data.class_names.size() != o.classes))
+      add_note(data, std::string(o.name) + " has " + sizes(o.train, o.val, o.test, o.classes) +
+                         " (train/val/test), found " +
+                         sizes(data.train.size(), data.val.size(), data.test.size(),
+                               data.class_names.size()));
+  std::vector<bool> trained(data.class_names.size());
+  for (const Sample& sample : data.train) trained[static_cast<size_t>(sample.label)] = true;
+  if (const auto untrained = std::count(trained.begin(), trained.end(), false))
+    add_note(data, std::to_string(untrained) + " classes have no training image");
+}
+
+struct Place {
+  const Layout* layout;
+  fs::path root;
+};
+
+/// Which layout, where: in the folder itself, or in the one of its folders that has any.
+Place find(const DatasetOptions& o) {
+  const fs::path root = o.path;
+  const bool asked = o.kind != "auto", lists = o.names_lists();
+  std::string kinds;
+  const Layout* fallback = nullptr;
+  for (const Layout& layout : layouts()) {
+    kinds += std::string(", ") + layout.name;
+    if (asked ? layout.name == o.kind
+              : std::string_view(layout.name) == (lists ? "list" : "folder"))
+      fallback = &layout;
+  }
+  require(fallback, ErrorKind::kUsage, "data set: kind `", o.kind, "`, auto", kinds, " expected");
+  require(!lists || fallback->lists, ErrorKind::kUsage, "data set: lists are named for layout ",
+          o.kind, ", which has none; vtab, vpt-json or list expected");
+  const auto match = [&](const fs::path& folder) -> const Layout* {
+    for (const Layout& layout : layouts())
+      if ((asked ? &layout == fallback : (!lists || layout.lists) && layout.open != open_folder) &&
+          layout.found(folder))
+        return &layout;
+    return nullptr;
+  };
+  if (const Layout* layout = match(root)) return {layout, root};
+  std::vector<Place> below;
+  std::string names;
+  if (fallback->open != open_folder || !asked)
+    for (const std::string& name : entries_of(root, true))
+      if (const Layout* layout = match(root / name)) {
+        below.push_back({layout, root / name});
+        names += (names.empty() ? "" : ", ") + name;
+      }
+  require(below.size() <= 1, ErrorKind::kData, "data set: ", o.path, " holds ", below.size(),
+          " data sets: ", names, "; one of these folders expected");
+  if (below.size() == 1) return below[0];
+  if (asked || lists || fallback->found(root)) return {fallback, root};
+
+  std::string needs;
+  for (const Layout& layout : layouts())
+    needs += std::string("\n  ") + layout.name +
+             std::string(10 - std::string_view(layout.name).size(), ' ') + layout.needs;
+  std::vector<std::string> entries = entries_of(root, true);
+  for (std::string& name : entries) name += '/';
+  for (std::string& name : entries_of(root, false)) entries.push_back(std::move(name));
+  std::string found;
+  for (size_t i = 0; i < std::min<size_t>(entries.size(), 8); ++i)
+    found += (i ? ", " : "") + entries[i];
+  fail(ErrorKind::kData, "data set: ", o.path, ": no known layout; found ",
+       entries.empty() ? "nothing" : found, entries.size() > 8 ? ", ..." : "",
+       "; one of these expected:", needs);
 }
 
 Dataset open(const DatasetOptions& options) {
-  const fs::path root = options.path;
-  const bool lists = !(options.train_list + options.val_list + options.test_list).empty();
-  const std::string kind = lists ? "list" : options.kind == "auto" ? detect(root) : options.kind;
-  if (kind == "cub") return open_cub(root);
-  if (kind == "folder") return open_folder(root);
-  require(kind == "list", ErrorKind::kUsage, "data set: kind `", kind,
-          "`, auto, cub, list or folder expected");
-  const auto list = [&](const std::string& given, const char* usual) {
-    if (!given.empty()) return root / given;
-    return !lists && fs::exists(root / usual) ? root / usual : fs::path();
-  };
-  return open_list(root, root / (options.train_list.empty() ? "train.txt" : options.train_list),
-                   list(options.val_list, "val.txt"), list(options.test_list, "test.txt"));
+  const Place place = find(options);
+  MissingFiles missing;
+  Dataset data = place.layout->open({place.root, options, missing});
+  missing.report();
+  data.layout = place.layout->name;
+  if (place.root != options.path) add_note(data, "read from " + place.root.string());
+  if (place.layout->open != open_vpt_json && has(place.root, "train.json"))
+    add_note(data, "train.json is there too: --dataset vpt-json reads it");
+  note_what_is_unusual(data);
+  return data;
 }
 
 }  // namespace
@@ -49,7 +168,8 @@ Dataset open_dataset(const DatasetOptions& options) {
     fail(ErrorKind::kData, "data set: ", failure.what());
   }
   require(!data.train.empty(), ErrorKind::kData, "data set: ", path, " has no training image");
-  if (data.val.empty()) hold_out(data, options.val_fraction, options.split_seed);
+  if (data.val.empty() && !data.trains_on_val)
+    hold_out(data, options.val_fraction, options.split_seed);
   return data;
 }
 
