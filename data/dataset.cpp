@@ -8,48 +8,6 @@
 
 namespace lspt {
 
-const std::vector<Layout>& layouts() {
-  static const std::vector<Layout> table = {
-      {"nabirds",
-       "hierarchy.txt, images.txt, image_class_labels.txt, train_test_split.txt, "
-       "classes.txt, images/",
-       [](const fs::path& root) {
-         return has(root, "image_class_labels.txt") && has(root, "hierarchy.txt");
-       },
-       open_cub, false},
-      {"cub", "images.txt, image_class_labels.txt, train_test_split.txt, classes.txt, images/",
-       [](const fs::path& root) { return has(root, "image_class_labels.txt"); }, open_cub, false},
-      {"flowers", "imagelabels.mat, setid.mat, jpg/",
-       [](const fs::path& root) { return has(root, "imagelabels.mat") && has(root, "setid.mat"); },
-       open_flowers, false},
-      {"dogs", "train_list.mat, test_list.mat (here or in lists/), Images/",
-       [](const fs::path& root) {
-         return has(root, "train_list.mat") || has(root, "lists/train_list.mat");
-       },
-       open_dogs, false},
-      {"cars",
-       "cars_train/, cars_test/, devkit/, cars_test_annos_withlabels.mat; or car_ims/, "
-       "cars_annos.mat",
-       [](const fs::path& root) {
-         return has(root, "cars_annos.mat") || has(root, "cars_train_annos.mat") ||
-                has(root, "devkit/cars_train_annos.mat");
-       },
-       open_cars, false},
-      {"vtab", "train800.txt, val200.txt, train800val200.txt, test.txt (one task's folder)",
-       [](const fs::path& root) {
-         return has(root, "train800.txt") || has(root, "train800val200.txt");
-       },
-       open_vtab, true},
-      {"vpt-json", "train.json, and val.json, test.json",
-       [](const fs::path& root) { return has(root, "train.json"); }, open_vpt_json, true},
-      {"list", "train.txt, and val.txt, test.txt: lines of `path label`",
-       [](const fs::path& root) { return has(root, "train.txt"); }, open_list, true},
-      {"folder", "a folder per class, in train/, val/ and test/ or here", is_folder_per_class,
-       open_folder, false},
-  };
-  return table;
-}
-
 namespace {
 
 /// The published sizes, before anything is held out.
@@ -82,67 +40,11 @@ void note_what_is_unusual(Dataset& data) {
   std::vector<bool> trained(data.class_names.size());
   for (const Sample& sample : data.train) trained[static_cast<size_t>(sample.label)] = true;
   if (const auto untrained = std::count(trained.begin(), trained.end(), false))
-    add_note(data, std::to_string(untrained) + " classes have no training image");
-}
-
-struct Place {
-  const Layout* layout;
-  fs::path root;
-};
-
-/// Which layout, where: in the folder itself, or in the one of its folders that has any.
-Place find(const DatasetOptions& o) {
-  const fs::path root = o.path;
-  const bool asked = o.kind != "auto", lists = o.names_lists();
-  std::string kinds;
-  const Layout* fallback = nullptr;
-  for (const Layout& layout : layouts()) {
-    kinds += std::string(", ") + layout.name;
-    if (asked ? layout.name == o.kind
-              : std::string_view(layout.name) == (lists ? "list" : "folder"))
-      fallback = &layout;
-  }
-  require(fallback, ErrorKind::kUsage, "data set: kind `", o.kind, "`, auto", kinds, " expected");
-  require(!lists || fallback->lists, ErrorKind::kUsage, "data set: lists are named for layout ",
-          o.kind, ", which has none; vtab, vpt-json or list expected");
-  const auto match = [&](const fs::path& folder) -> const Layout* {
-    for (const Layout& layout : layouts())
-      if ((asked ? &layout == fallback : (!lists || layout.lists) && layout.open != open_folder) &&
-          layout.found(folder))
-        return &layout;
-    return nullptr;
-  };
-  if (const Layout* layout = match(root)) return {layout, root};
-  std::vector<Place> below;
-  std::string names;
-  if (fallback->open != open_folder || !asked)
-    for (const std::string& name : entries_of(root, true))
-      if (const Layout* layout = match(root / name)) {
-        below.push_back({layout, root / name});
-        names += (names.empty() ? "" : ", ") + name;
-      }
-  require(below.size() <= 1, ErrorKind::kData, "data set: ", o.path, " holds ", below.size(),
-          " data sets: ", names, "; one of these folders expected");
-  if (below.size() == 1) return below[0];
-  if (asked || lists || fallback->found(root)) return {fallback, root};
-
-  std::string needs;
-  for (const Layout& layout : layouts())
-    needs += std::string("\n  ") + layout.name +
-             std::string(10 - std::string_view(layout.name).size(), ' ') + layout.needs;
-  std::vector<std::string> entries = entries_of(root, true);
-  for (std::string& name : entries) name += '/';
-  for (std::string& name : entries_of(root, false)) entries.push_back(std::move(name));
-  std::string found;
-  for (size_t i = 0; i < std::min<size_t>(entries.size(), 8); ++i)
-    found += (i ? ", " : "") + entries[i];
-  fail(ErrorKind::kData, "data set: ", o.path, ": no known layout; found ",
-       entries.empty() ? "nothing" : found, entries.size() > 8 ? ", ..." : "",
-       "; one of these expected:", needs);
+    add_note(data, "classes without a training image: " + std::to_string(untrained));
 }
 
 Dataset open(const DatasetOptions& options) {
-  const Place place = find(options);
+  const Place place = find_layout(options);
   MissingFiles missing;
   Dataset data = place.layout->open({place.root, options, missing});
   missing.report();

@@ -47,15 +47,13 @@ struct Dataset {
 struct DatasetOptions {
   std::string path;
   std::string kind = "auto";  ///< or one of the layouts
-  /// List files relative to `path`, for the layouts vtab, vpt-json and list; "list" if the folder
-  /// has none of them. One that is not given has its usual name, but if any is given for "list",
+  /// List files relative to `path`, for the layouts vtab, vpt-json (.json) and list, which "auto"
+  /// is if any is given. One that is not given has its usual name; but if any is given for "list",
   /// val and test have none.
   std::string train_list = {}, val_list = {}, test_list = {};
   /// What hold_out takes from the training images where the data set has no val split of its own.
   double val_fraction = 0;
   uint64_t split_seed = 0;
-
-  bool names_lists() const { return !(train_list + val_list + test_list).empty(); }
 };
 
 /// Reads a data set's lists; every file they name is checked to exist, none is decoded. Where the

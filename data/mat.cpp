@@ -2,8 +2,8 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "data/mat_element.h"
 #include "data/mat_text.h"
@@ -13,7 +13,7 @@ namespace lspt {
 namespace {
 
 constexpr size_t kHeader = 128, kMaxInflated = size_t{256} << 20;
-constexpr int64_t kMaxElements = 10'000'000, kMaxValues = 1'000'000;
+constexpr int64_t kMaxElements = 10'000'000, kMaxValues = 500'000;
 constexpr int kMaxDims = 8, kMaxDepth = 8;
 
 enum Class : uint8_t {  // of an array
@@ -41,45 +41,19 @@ void widen(std::string_view data, std::vector<double>& out) {
 // Whatever the array's class is, its numbers may be stored as any of these.
 std::vector<double> numbers_of(const MatElement& element, const MatElements& array, int64_t count) {
   std::vector<double> numbers;
-  const auto by_type = [&]<typename T>(T) {
+  const auto stored_as = [&]<typename T>(MatType type, T) {
+    if (element.type != type) return false;
     array.check(element.data.size() == static_cast<size_t>(count) * sizeof(T), element,
                 element.data.size(), " bytes, ", count, " numbers of ", sizeof(T), " expected");
     widen<T>(element.data, numbers);
+    return true;
   };
-  switch (element.type) {
-    case kMatInt8:
-      by_type(int8_t{});
-      break;
-    case kMatUint8:
-      by_type(uint8_t{});
-      break;
-    case kMatInt16:
-      by_type(int16_t{});
-      break;
-    case kMatUint16:
-      by_type(uint16_t{});
-      break;
-    case kMatInt32:
-      by_type(int32_t{});
-      break;
-    case kMatUint32:
-      by_type(uint32_t{});
-      break;
-    case kMatSingle:
-      by_type(float{});
-      break;
-    case kMatDouble:
-      by_type(double{});
-      break;
-    case kMatInt64:
-      by_type(int64_t{});
-      break;
-    case kMatUint64:
-      by_type(uint64_t{});
-      break;
-    default:
-      array.check(false, element, "data of type ", element.type, ", numbers expected");
-  }
+  const bool known = stored_as(kMatInt8, int8_t{}) || stored_as(kMatUint8, uint8_t{}) ||
+                     stored_as(kMatInt16, int16_t{}) || stored_as(kMatUint16, uint16_t{}) ||
+                     stored_as(kMatInt32, int32_t{}) || stored_as(kMatUint32, uint32_t{}) ||
+                     stored_as(kMatInt64, int64_t{}) || stored_as(kMatUint64, uint64_t{}) ||
+                     stored_as(kMatSingle, float{}) || stored_as(kMatDouble, double{});
+  array.check(known, element, "data of type ", element.type, ", numbers expected");
   return numbers;
 }
 
@@ -207,6 +181,8 @@ class Parser {
   void read_values(MatElements& parts, MatValue& value, const MatElement& element, int64_t count,
                    int depth) {
     parts.check(count <= kMaxValues, element, count, " cells or fields, at most ", kMaxValues);
+    const auto possible = static_cast<int64_t>(element.data.size() / 8);  // a tag each
+    value.values.reserve(static_cast<size_t>(std::min(count, possible)));
     for (int64_t i = 0; i < count; ++i)
       value.values.push_back(array(parts, parts.next({kMatArray}, "an array"), depth + 1));
   }
@@ -254,63 +230,6 @@ class Parser {
 };
 
 }  // namespace
-
-int64_t MatValue::count() const {
-  int64_t count = dims.empty() ? 0 : 1;
-  for (const int64_t dim : dims) count = dim == 0 ? 0 : count * dim;
-  return count;
-}
-
-std::string describe(const MatValue& value) {
-  switch (value.kind) {
-    case MatValue::Kind::numbers:
-      return "an array of numbers";
-    case MatValue::Kind::text:
-      return "text";
-    case MatValue::Kind::cells:
-      return "a cell array";
-    case MatValue::Kind::structure:
-      return "a structure";
-    case MatValue::Kind::other:
-      break;
-  }
-  return value.what;
-}
-
-const MatValue& MatFile::get(const std::string& variable, MatValue::Kind kind) const {
-  std::string found;
-  for (const auto& [key, value] : variables) found += (found.empty() ? "" : ", ") + key;
-  const auto it = variables.find(variable);
-  require(it != variables.end(), ErrorKind::kData, "read ", name, ": no variable ", variable,
-          found.empty() ? "; it has none" : "; it has " + found);
-  MatValue expected;
-  expected.kind = kind;
-  require(it->second.kind == kind, ErrorKind::kData, "read ", name, ": variable ", variable, " is ",
-          describe(it->second), ", ", describe(expected), " expected");
-  return it->second;
-}
-
-std::string MatFile::where(const std::string& variable, size_t i) const {
-  return name + ": " + variable + "(" + std::to_string(i + 1) + ")";
-}
-
-std::vector<int64_t> integers(const MatValue& value, const std::string& where) {
-  require(value.kind == MatValue::Kind::numbers, ErrorKind::kData, where, " is ", describe(value),
-          ", integers expected");
-  std::vector<int64_t> all;
-  for (const double number : value.numbers) {
-    require(std::abs(number) <= 0x1p53 && number == std::trunc(number), ErrorKind::kData, where,
-            ": found ", number, ", an integer expected");
-    all.push_back(static_cast<int64_t>(number));
-  }
-  return all;
-}
-
-std::string text_of(const MatValue& value, const std::string& where) {
-  require(value.kind == MatValue::Kind::text && value.rows.size() == 1, ErrorKind::kData, where,
-          " is ", describe(value), ", a line of text expected");
-  return value.rows[0];
-}
 
 MatFile parse_mat(std::string_view bytes, const std::string& name) {
   return Parser(bytes, name).parse();

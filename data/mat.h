@@ -52,8 +52,8 @@ std::string text_of(const MatValue& value, const std::string& where);
 
 /// Reads every variable. `name` stands in messages. Throws Error(kData) with the byte for a file of
 /// version 4 or 7.3, a big-endian one, one that is damaged, and one beyond the limits: 10^7 numbers
-/// and characters, 10^6 cells and fields, 8 dimensions, arrays in arrays to a depth of 8, 256 MiB
-/// inflated.
+/// and characters, 500,000 cells and fields, 8 dimensions, arrays in arrays to a depth of 8, 256
+/// MiB inflated.
 MatFile parse_mat(std::string_view bytes, const std::string& name);
 MatFile read_mat(const std::string& path);
 

@@ -35,10 +35,19 @@ struct Layout {
   const char* needs;  ///< for people
   bool (*found)(const fs::path& root);
   Dataset (*open)(const Source& source);
-  bool lists;  ///< whether options name its list files
+  bool lists;  ///< whether options may name its list files
 };
 /// In the order in which they are tried.
 const std::vector<Layout>& layouts();
+
+struct Place {
+  const Layout* layout;
+  fs::path root;
+};
+/// The layout that is asked for, or else found, and where: in the folder itself or in the only one
+/// of its folders that has any. Throws Error(kUsage) for an unknown layout and for lists of one
+/// that has none; Error(kData) with what each layout needs if there is none, and for several below.
+Place find_layout(const DatasetOptions& options);
 
 Dataset open_cub(const Source& source);  ///< NABirds too
 Dataset open_flowers(const Source& source);

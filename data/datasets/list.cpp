@@ -90,8 +90,9 @@ std::vector<std::string> names_in_classes_txt(const fs::path& root) {
 }
 
 Dataset open_list(const Source& source) {
-  const auto& [root, o, missing] = source;
-  const bool asked = o.names_lists();
+  const fs::path& root = source.root;
+  const DatasetOptions& o = source.options;
+  const bool asked = !(o.train_list + o.val_list + o.test_list).empty();
   std::vector<ListEntry> entries;
   const auto append = [&](const std::string& given, const char* usual, bool optional,
                           std::vector<Sample> Dataset::*part) {
@@ -101,7 +102,7 @@ Dataset open_list(const Source& source) {
   append(o.train_list, "train.txt", false, &Dataset::train);
   append(o.val_list, "val.txt", true, &Dataset::val);
   append(o.test_list, "test.txt", true, &Dataset::test);
-  return label_entries(entries, names_in_classes_txt(root), "classes.txt", missing);
+  return label_entries(entries, names_in_classes_txt(root), "classes.txt", source.missing);
 }
 
 }  // namespace lspt

@@ -56,7 +56,8 @@ const Task* task_of(const fs::path& root) {
 }  // namespace
 
 Dataset open_vtab(const Source& source) {
-  const auto& [root, o, missing] = source;
+  const fs::path& root = source.root;
+  const DatasetOptions& o = source.options;
   constexpr const char *kTuning = "train800.txt", *kFinal = "train800val200.txt";
   const std::string train = !o.train_list.empty() ? o.train_list
                             : has(root, kTuning)  ? kTuning
@@ -76,7 +77,7 @@ Dataset open_vtab(const Source& source) {
   const std::string named_by = names.empty() && task ? "the task" : "classes.txt";
   for (size_t k = 0; task && named_by == "the task" && k < task->classes; ++k)
     names.push_back(std::to_string(k));
-  Dataset data = label_entries(entries, std::move(names), named_by, missing);
+  Dataset data = label_entries(entries, std::move(names), named_by, source.missing);
   data.trains_on_val = whole;
   if (whole)
     add_note(data, std::string("trains on all of ") + kFinal + ": no image is left for validation");
