@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "data/mat.h"
@@ -6,8 +7,9 @@
 namespace lspt {
 
 int64_t MatValue::count() const {
-  int64_t count = dims.empty() ? 0 : 1;
-  for (const int64_t dim : dims) count = dim == 0 ? 0 : count * dim;
+  if (dims.empty() || std::find(dims.begin(), dims.end(), 0) != dims.end()) return 0;
+  int64_t count = 1;
+  for (const int64_t dim : dims) count *= dim;
   return count;
 }
 

@@ -119,6 +119,11 @@ TEST_CASE("limits of MAT-files hold before memory is taken") {
                  "a dimension of -"));
   CHECK(contains(error_with(file_of(14, doubles + words({5, 8, 1, 3, 1, 0, 9, 8, 0, 0}))),
                  "8 bytes, 3 numbers of 8 expected"));
+  const uint32_t big = 1u << 30;  // none of them, but no product of the others either
+  CHECK(
+      parse_mat(file_of(14, doubles + words({5, 16, big, big, big, 0, 1 | 1 << 16, 'x'})), "x.mat")
+          .get("x", Kind::numbers)
+          .numbers.empty());
   std::string nested;
   for (int depth = 0; depth < 12; ++depth) {
     nested = words({6, 8, 1, 0, 5, 8, 1, 1, 1, 0}) + nested;
