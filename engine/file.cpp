@@ -96,11 +96,19 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path, Erro
       new MappedFile(path, static_cast<const uint8_t*>(data), size));
 }
 
+std::shared_ptr<const MappedFile> MappedFile::of(std::string_view bytes, const std::string& path) {
+  const std::shared_ptr<MappedFile> file(new MappedFile(path, nullptr, bytes.size()));
+  file->copied_.assign(bytes.begin(), bytes.end());
+  file->data_ = file->copied_.data();
+  return file;
+}
+
 MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<uint8_t*>(data_), size_);
+  if (data_ && copied_.empty()) ::munmap(const_cast<uint8_t*>(data_), size_);
 }
 
 void MappedFile::forget(size_t begin, size_t bytes) const {
+  if (!copied_.empty()) return;
   const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t first = (begin + page - 1) / page * page;
   const size_t last = std::min(begin + bytes, size_) / page * page;
