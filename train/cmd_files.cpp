@@ -4,6 +4,7 @@
 
 #include "data/synth.h"
 #include "models/weights/describe.h"
+#include "models/weights/encode.h"
 #include "train/checkpoint.h"
 #include "train/commands.h"
 #include "train/console.h"
@@ -81,9 +82,9 @@ int run_info(const Options& o) {
 }
 
 int run_convert(const Options& o) {
-  const Conversion done = convert(o.files[0], o.files[1]);
-  std::printf("%s: %s, %zu tensors written, %zu left out\n", o.files[1].c_str(),
-              name_of(done.family), done.written.size(), done.unused.size());
+  const Conversion done = convert(o.files[0], o.files[1], element_of_dtype(o.dtype));
+  std::printf("%s: %s, %zu tensors written as %s, %zu left out\n", o.files[1].c_str(),
+              name_of(done.family), done.written.size(), o.dtype.c_str(), done.unused.size());
   for (const std::string& note : done.notes) std::printf("  note: %s\n", note.c_str());
   return 0;
 }

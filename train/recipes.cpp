@@ -120,7 +120,8 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
                                                : weights->pool;
   // Supervised ViTs (timm's augreg, Google's) were trained with mean and deviation 0.5.
   const bool supervised =
-      weights && (weights->family == Family::timm || weights->family == Family::hf_vit);
+      weights && (weights->family == Family::timm || weights->family == Family::hf_vit ||
+                  weights->family == Family::google);
   if (o.normalization == "auto")
     o.normalization = weights && !weights->normalization.empty() ? weights->normalization
                       : supervised                               ? "half"

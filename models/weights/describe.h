@@ -37,6 +37,7 @@ struct FileDescription {
 
 /// Throws Error(kWeights) only if the file cannot be read at all.
 FileDescription describe(const std::string& path);
+FileDescription describe(const WeightFile& file);
 
 struct Conversion {
   Family family = Family::timm;
@@ -45,8 +46,9 @@ struct Conversion {
   std::vector<std::string> notes;
 };
 
-/// Writes the backbone of `in` as safetensors under timm's names in f32, with metadata "family" so
-/// that it is recognised again. Throws Error(kWeights) or Error(kWrite).
-Conversion convert(const std::string& in, const std::string& out);
+/// Writes the backbone of `in` under timm's names as f32, bf16 or f16, in the format of `out`'s
+/// ending (encode.h), with metadata "family" so that it is recognised again. Throws
+/// Error(kWeights), Error(kWrite), or Error(kUsage) for another ending.
+Conversion convert(const std::string& in, const std::string& out, Element element = Element::f32);
 
 }  // namespace lspt
