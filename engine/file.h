@@ -58,5 +58,7 @@ void write_atomically(const std::string& path, std::string_view text);
 
 /// SHA-256 of the file's bytes, 64 hexadecimal digits. Throws Error(kind).
 std::string sha256_of(const std::string& path, ErrorKind kind = ErrorKind::kWeights);
+/// MD5, 32 digits: only to recognise files whose publishers give nothing better.
+std::string md5_of(const std::string& path, ErrorKind kind = ErrorKind::kWeights);
 
 }  // namespace lspt

@@ -25,6 +25,7 @@ Json json_of(const FileDescription& d) {
               {"recognised", d.recognised},
               {"family", d.recognised ? key_of(d.family) : ""},
               {"model", d.vit.name},
+              {"published", d.published},
               {"parameters", d.parameters},
               {"dtypes", d.dtypes},
               {"lspt_checkpoint", d.lspt_checkpoint},
@@ -70,6 +71,7 @@ int run_info(const Options& o) {
   if (d.recognised)
     std::printf("  family       %s\n  backbone     %s%s\n", name_of(d.family), d.vit.text().c_str(),
                 d.vit.name.empty() ? "" : (": --model " + d.vit.name).c_str());
+  if (!d.published.empty()) std::printf("  published as %s\n", d.published.c_str());
   std::printf("  parameters   %s in %zu tensors (%s)\n", grouped(d.parameters).c_str(),
               d.tensors.size(), d.dtypes.c_str());
   if (d.lspt_checkpoint) print_checkpoint(d.path);

@@ -73,6 +73,9 @@ const std::vector<Flag>& flags() {
       {"pool", "", kTrain | kBench, kModel, &O::pool, "auto|token|avg|patches",
        "head input: class row, mean of all other rows, or of the patches alone; auto: avg for MAE, "
        "as the weights' own run had it, else token"},
+      {"mae-norm", "", kTrain, kModel, &O::mae_norm, "stored|vpt",
+       "final norm of MAE weights: the file's, as GaPT has it, or weight 1 and bias 0, as VPT's "
+       "loader leaves its fc_norm"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
       {"train-per-class", "", kSynth, kData, &O::train_per_class, "N", "training images a class", 1,

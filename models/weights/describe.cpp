@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "models/weights/encode.h"
+#include "models/weights/known_files.h"
 #include "models/weights/pos_embed.h"
 
 namespace lspt {
@@ -43,7 +44,11 @@ ViTGuess guess_vit(const WantedShapes& shapes) {
   return guess;
 }
 
-FileDescription describe(const std::string& path) { return describe(WeightFile::open(path)); }
+FileDescription describe(const std::string& path) {
+  FileDescription out = describe(WeightFile::open(path));
+  if (out.recognised) out.published = known_file(path, out.family, out.vit.name);
+  return out;
+}
 
 FileDescription describe(const WeightFile& file) {
   FileDescription out;

@@ -23,6 +23,7 @@ struct FileDescription {
   bool recognised = false;       ///< family, vit and unused mean something
   Family family = Family::timm;
   ViTGuess vit;
+  std::string published;   ///< which published file it is (known_files.h), "" if none that is known
   int64_t parameters = 0;  ///< elements of all tensors
   std::string dtypes;      ///< "f32", or "f32, i64" by falling number of elements
   struct Entry {
@@ -37,7 +38,7 @@ struct FileDescription {
 
 /// Throws Error(kWeights) only if the file cannot be read at all.
 FileDescription describe(const std::string& path);
-FileDescription describe(const WeightFile& file);
+FileDescription describe(const WeightFile& file);  ///< leaves `published` open
 
 struct Conversion {
   Family family = Family::timm;
