@@ -97,9 +97,16 @@ TEST_CASE("published files are recognised by family, size and hash") {
   CHECK(known_file_of(Family::dino, base, "8cad7c" + rest).empty());
   CHECK(known_file_of(Family::mae, "vit_large_patch16_224", "8cad7c" + rest).empty());
   CHECK(known_file_of(Family::mae, base, "8cad7d" + rest).empty());
-  // Nothing is hashed, not even opened, where no known file has the family and size.
-  CHECK(known_file("nowhere", Family::dino, base).empty());
-  CHECK(contains(error_of([&] { known_file("nowhere", Family::mae, base); }), "open nowhere"));
+  // Only what looks like a known file is hashed: the others have no path that could be.
+  const auto known = [&](const std::string& name, Family family) {
+    const auto file = MappedFile::of(read_bytes(kGolden + name), "nowhere");
+    return error_of([&] { known_file(WeightFile::of(file), family, base); });
+  };
+  CHECK(contains(known("mae_pretrain.pth", Family::mae), "open nowhere"));
+  CHECK(contains(known("google.npz", Family::google), "open nowhere"));
+  CHECK(known("mae_pretrain.pth", Family::dino).empty());
+  CHECK(known("dino.pth", Family::mae).empty());
+  CHECK(known("timm.safetensors", Family::google).empty());
   const TempFolder folder;
   write_bytes(folder / "abc", "abc");
   CHECK(md5_of(folder / "abc") == "900150983cd24fb0d6963f7d28e17f72");  // RFC 1321

@@ -3,6 +3,7 @@
 #include "models/vit.h"
 #include "models/weights/describe.h"
 #include "models/weights/npz.h"
+#include "models/weights/safetensors.h"
 #include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
 
@@ -201,6 +202,42 @@ TEST_CASE("DINOv2's layer scale is folded into the matrices before it, whole or 
   }
   CHECK(distance_from_timm("timm.pth", "dinov2") > 1e-3);  // the scale is seen
   CHECK(listed(load_backbone(kGolden + "dinov2.pth", tiny()).unused, "mask_token"));
+}
+
+TEST_CASE("Hugging Face's Dinov2 is DINOv2 under other names") {
+  const std::pair<std::string, std::string> kNames[] = {
+      {"blocks.", "encoder.layer."},
+      {"patch_embed.proj", "embeddings.patch_embeddings.projection"},
+      {"cls_token", "embeddings.cls_token"},
+      {"pos_embed", "embeddings.position_embeddings"},
+      {"mask_token", "embeddings.mask_token"},
+      {"attn.proj", "attention.output.dense"},
+      {"ls1.gamma", "layer_scale1.lambda1"},
+      {"ls2.gamma", "layer_scale2.lambda1"}};
+  const WeightFile original = WeightFile::open(kGolden + "dinov2.pth");
+  std::vector<std::pair<std::string, Tensor>> renamed;
+  for (const StoredTensor& tensor : original.tensors()) {
+    std::string name = tensor.name.starts_with("norm.") ? "layer" + tensor.name : tensor.name;
+    for (const auto& [from, to] : kNames)
+      if (const size_t at = name.find(from); at != name.npos) name.replace(at, from.size(), to);
+    const Tensor values = original.load(tensor);
+    const size_t at = name.find("attn.qkv");
+    for (int64_t part = 0; at != name.npos && part < 3; ++part)
+      renamed.emplace_back(
+          "dinov2." + std::string(name).replace(
+                          at, 8,
+                          std::string("attention.attention.") +
+                              std::vector{"query", "key", "value"}[static_cast<size_t>(part)]),
+          values.slice(4 * part, 4 * part + 4));
+    if (at == name.npos) renamed.emplace_back("dinov2." + name, values);
+  }
+  const TempFolder folder;
+  write_safetensors(folder / "hf", renamed);
+  const LoadedBackbone found = load_backbone(folder / "hf", tiny());
+  const LoadedBackbone expected = load_backbone(kGolden + "dinov2.pth", tiny());
+  CHECK(found.family == Family::dinov2);
+  for (const auto& [name, value] : expected.values)
+    CHECK(difference(found.values.at(name), value) == 0);
 }
 
 TEST_CASE("MoCo v3's linear-probe and pre-training checkpoints are told apart") {

@@ -72,18 +72,18 @@ LoadedBackbone load_for(const Options& o, const ViTConfig& vit) {
 
 Backbone load_weights(const Options& o) {
   Backbone out;
-  const ViTConfig vit = vit_config(o.model, static_cast<int>(o.img_size));
-  out.loaded = load_for(o, vit);
-  // Both hashes read the whole file; together they take as long as the slower.
+  const WeightFile file = WeightFile::open(o.weights);
+  // Hashed beside the loading, which reads the same bytes.
   auto published =
-      std::async(std::launch::async, known_file, o.weights, out.loaded.family, o.model);
+      std::async(std::launch::async, known_file, std::cref(file), map_names(file).family, o.model);
+  out.loaded = load_for(o, vit_config(o.model, static_cast<int>(o.img_size)));
   out.file.path = fs::absolute(o.weights).lexically_normal().string();
-  out.file.bytes = fs::file_size(o.weights);
+  out.file.bytes = file.bytes();
   out.file.sha256 = sha256_of(o.weights);
   out.published = published.get();
   out.hint.family = out.loaded.family;
   // A run of ours trained it: its inputs and its pooling.
-  if (WeightFile::open(o.weights).metadata().contains("lspt")) {
+  if (file.metadata().contains("lspt")) {
     const Options before = load_checkpoint(o.weights).options;
     out.hint.pool = before.pool;
     out.hint.normalization = before.normalization;

@@ -45,8 +45,9 @@ ViTGuess guess_vit(const WantedShapes& shapes) {
 }
 
 FileDescription describe(const std::string& path) {
-  FileDescription out = describe(WeightFile::open(path));
-  if (out.recognised) out.published = known_file(path, out.family, out.vit.name);
+  const WeightFile file = WeightFile::open(path);
+  FileDescription out = describe(file);
+  if (out.recognised) out.published = known_file(file, out.family, out.vit.name);
   return out;
 }
 

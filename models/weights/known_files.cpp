@@ -8,14 +8,14 @@ namespace {
 /// As far as their hashes are published: VPT's README gives six digits of each.
 constexpr struct {
   Family family;
-  const char *size, *md5, *name;
+  const char *size, *format, *wrapper, *md5, *name;
 } kKnown[] = {
-    {Family::mae, "vit_base_patch16_", "8cad7c",
+    {Family::mae, "vit_base_patch16_", "PyTorch", "model", "8cad7c",
      "facebookresearch/mae's mae_pretrain_vit_base.pth, the MAE of VPT and GaPT"},
-    {Family::moco_v3, "vit_base_patch16_", "8f39ce",
+    {Family::moco_v3, "vit_base_patch16_", "PyTorch", "state_dict", "8f39ce",
      "facebookresearch/moco-v3's linear-vit-b-300ep.pth.tar, the linear probe that VPT and GaPT "
      "load, not vit-b-300ep.pth.tar"},
-    {Family::google, "vit_base_patch16_", "d9715d",
+    {Family::google, "vit_base_patch16_", "NumPy", "", "d9715d",
      "Google's imagenet21k/ViT-B_16.npz, VPT's imagenet21k_ViT-B_16.npz"},
 };
 
@@ -28,10 +28,11 @@ std::string known_file_of(Family family, const std::string& model, const std::st
   return "";
 }
 
-std::string known_file(const std::string& path, Family family, const std::string& model) {
+std::string known_file(const WeightFile& file, Family family, const std::string& model) {
   for (const auto& known : kKnown)
-    if (known.family == family && model.starts_with(known.size))
-      return known_file_of(family, model, md5_of(path));
+    if (known.family == family && model.starts_with(known.size) &&
+        file.format().starts_with(known.format) && file.wrapper() == known.wrapper)
+      return known_file_of(family, model, md5_of(file.path()));
   return "";
 }
 

@@ -18,6 +18,8 @@ struct TorchStorage {
 
 /// Of "torch.FloatStorage" and the like; none for another class.
 std::optional<Element> element_of_storage(std::string_view global);
+/// Of "torch.float32" and the like.
+std::optional<Element> element_of_torch_dtype(std::string_view global);
 
 /// ('storage', torch.XStorage, key, location, elements[, view]); a view is (key, offset, elements).
 struct StorageId {
