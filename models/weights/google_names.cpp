@@ -68,7 +68,7 @@ std::string without_number(std::string_view name) {
 MappedTensor see(const std::string& timm, const StoredTensor& stored, const View& view) {
   MappedTensor out{timm, {stored}, stored.shape};
   const int rank = stored.shape.rank();
-  if (view.axes.empty() || static_cast<int>(view.axes.size()) != rank) return out;
+  if (static_cast<int>(view.axes.size()) != rank || stored.shape.numel() == 0) return out;
   int64_t rows = 1, columns = 1;
   for (int i = 0; i < rank; ++i) {
     const int axis = view.axes[static_cast<size_t>(i)];
