@@ -24,9 +24,10 @@ struct Image {
 /// Larger images are refused before memory is taken for them.
 inline constexpr int64_t kMaxPixels = 100'000'000;
 
-/// Decodes JPEG, PNG or BMP; the bytes decide which, not the name. Gray is replicated, palettes are
-/// expanded, alpha is dropped, CMYK is read as Adobe's inverted CMYK; EXIF orientation and colour
-/// profiles are ignored. Throws Error(kData) naming `name` if the bytes are empty, truncated,
+/// Decodes JPEG, PNG, GIF (the first picture) or BMP; the bytes decide which, not the name. Gray is
+/// replicated (16 bits: clipped at 255, Pillow's way), palettes are expanded, alpha is dropped,
+/// CMYK is read as Adobe's inverted CMYK; EXIF orientation and colour profiles are ignored, as is
+/// what follows the image. Throws Error(kData) naming `name` if the bytes are empty, truncated,
 /// corrupt (pixels lost, where libjpeg alone would only warn), too large or of another format.
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name);
 
