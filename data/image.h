@@ -21,6 +21,20 @@ struct Image {
   uint8_t* row(int y) { return pixels.data() + 3 * static_cast<size_t>(y) * width; }
 };
 
+/// The same, of pixels that someone else keeps.
+struct ImageView {
+  int width = 0;
+  int height = 0;
+  const uint8_t* pixels = nullptr;
+
+  ImageView() = default;
+  ImageView(int w, int h, const uint8_t* data) : width(w), height(h), pixels(data) {}
+  ImageView(const Image& image) : ImageView(image.width, image.height, image.pixels.data()) {}
+  explicit operator bool() const { return pixels != nullptr; }
+  size_t bytes() const { return 3 * static_cast<size_t>(width) * static_cast<size_t>(height); }
+  const uint8_t* row(int y) const { return pixels + 3 * static_cast<size_t>(y) * width; }
+};
+
 /// Larger images are refused before memory is taken for them.
 inline constexpr int64_t kMaxPixels = 100'000'000;
 

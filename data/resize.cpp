@@ -127,6 +127,7 @@ Image resize_rows(const Image& image, int height, const Filter& filter) {
 Image resize(const Image& image, int width, int height, Interpolation interpolation) {
   require(!image.pixels.empty() && width > 0 && height > 0, "resize: ", image.width, " x ",
           image.height, " to ", width, " x ", height);
+  require(interpolation != Interpolation::tf_bilinear, "resize: tf_bilinear gives no bytes");
   const Filter filter =
       interpolation == Interpolation::bilinear ? Filter{1.0, triangle} : Filter{2.0, cubic};
   const bool columns = width != image.width, rows = height != image.height;
@@ -142,6 +143,56 @@ Image resize_short_side(Image image, int side, Interpolation filter, const std::
   const int64_t out_w = w <= h ? side : side * w / h, out_h = w <= h ? side * h / w : side;
   check_image_size(out_w, out_h, name + " resized");
   return resize(image, static_cast<int>(out_w), static_cast<int>(out_h), filter);
+}
+
+Image resize(Image image, const ResizeRule& rule, const std::string& name) {
+  switch (rule.shape) {
+    case ResizeRule::Shape::short_side:
+      return resize_short_side(std::move(image), rule.side, rule.filter, name);
+    case ResizeRule::Shape::exact:
+      return resize(image, rule.side, rule.side, rule.filter);
+    case ResizeRule::Shape::as_decoded:
+      break;
+  }
+  return image;
+}
+
+std::string text_of(const ResizeRule& rule) {
+  if (rule.shape == ResizeRule::Shape::as_decoded) return "decoded";
+  return (rule.shape == ResizeRule::Shape::exact ? "exact" : "short") + std::to_string(rule.side) +
+         (rule.filter == Interpolation::bicubic ? "-bicubic" : "-bilinear");
+}
+
+std::vector<float> resize_tf(const ImageView& image, int width, int height) {
+  struct Tap {
+    int low, high;
+    float t;
+  };
+  const auto taps = [](int n, int m) {
+    std::vector<Tap> out(static_cast<size_t>(m));
+    const float scale = static_cast<float>(n) / static_cast<float>(m);
+    for (int i = 0; i < m; ++i) {
+      const float x = static_cast<float>(i) * scale;
+      const int low = static_cast<int>(x);
+      out[static_cast<size_t>(i)] = {std::min(low, n - 1), std::min(low + 1, n - 1),
+                                     x - static_cast<float>(low)};
+    }
+    return out;
+  };
+  const std::vector<Tap> columns = taps(image.width, width), rows = taps(image.height, height);
+  std::vector<float> out;
+  out.reserve(3 * columns.size() * rows.size());
+  for (const Tap& y : rows)
+    for (const Tap& x : columns)
+      for (int c = 0; c < 3; ++c) {
+        const auto across = [&](int row) {
+          const float left = image.row(row)[3 * x.low + c], right = image.row(row)[3 * x.high + c];
+          return left + (right - left) * x.t;
+        };
+        const float top = across(y.low), bottom = across(y.high);
+        out.push_back(top + (bottom - top) * y.t);
+      }
+  return out;
 }
 
 }  // namespace lspt

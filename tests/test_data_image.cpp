@@ -5,7 +5,7 @@
 #include <jpeglib.h>
 // clang-format on
 
-#include "data/augment.h"
+#include "data/loader.h"
 #include "data/resize.h"
 #include "tests/data_fixtures.h"
 #include "tests/mutate.h"

@@ -101,6 +101,8 @@ void say_start(Console& console, const Checkpoint& state, Model& model, const Da
                       grouped(static_cast<int64_t>(dataset.train.size())).c_str(),
                       grouped(static_cast<int64_t>(dataset.test.size())).c_str()));
   if (!dataset.note.empty()) console.line("  note: " + dataset.note);
+  console.line("images: " + o.transform + ", " + o.interpolation + ", normalization " +
+               o.normalization);
   console.line(format("recipe: %s, lr %g, weight decay %g, %lld epochs (%lld warm-up), batch %lld",
                       o.opt.c_str(), o.lr, o.weight_decay, static_cast<long long>(o.epochs),
                       static_cast<long long>(o.warmup_epochs),
@@ -114,13 +116,14 @@ void say_start(Console& console, const Checkpoint& state, Model& model, const Da
 }
 
 void print_result(const Options& o, const Progress& progress, const std::vector<EpochRow>& rows,
-                  const RunFolder& folder) {
+                  const RunFolder& folder, size_t bad_train, size_t bad_test) {
   const double last = rows.empty() ? 0 : rows.back().eval_top1;
   if (o.json) {
     const nlohmann::ordered_json out = {
         {"output", folder.path()},           {"method", o.method},
         {"epochs", progress.epoch},          {"best_top1", progress.best_top1},
-        {"best_epoch", progress.best_epoch}, {"last_top1", last}};
+        {"best_epoch", progress.best_epoch}, {"last_top1", last},
+        {"bad_train_images", bad_train},     {"bad_test_images", bad_test}};
     std::printf("%s\n", out.dump().c_str());
   } else {
     std::printf("best Acc@1 %.4f (epoch %lld), last Acc@1 %.4f; results are in %s\n",
@@ -136,6 +139,7 @@ int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, C
   if (resuming) check_same_data(state, dataset, o);
   state.class_names = dataset.class_names;
   state.data_digest = data_digest_of(dataset);
+  if (!resuming) resolve_transform(o, dataset.layout);
 
   std::unique_ptr<Model> model;
   if (resuming) {
@@ -171,7 +175,8 @@ int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, C
   Trainer trainer(state, *model, train, test, folder, console);
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return 128 + signal;
-  print_result(o, state.progress, trainer.rows(), folder);
+  print_result(o, state.progress, trainer.rows(), folder, train.bad_images().size(),
+               test.bad_images().size());
   return 0;
 }
 

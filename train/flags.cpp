@@ -47,10 +47,22 @@ const std::vector<Flag>& flags() {
       {"split", "", kEval, kData, &O::split, "test|train", "which images to evaluate on"},
       {"img-size", "", kTrain | kBench, kData, &O::img_size, "N",
        "image size; position embeddings are interpolated to it", 8, 2048, "", "the model's"},
+      {"transform", "", kTrain, kData, &O::transform, "auto|fgvc|vtab",
+       "fgvc: short side to 8/7 of the size, then a crop, random and mirrored in training; vtab: "
+       "straight to the size, nothing random; auto: vtab for data in VTAB's layout"},
+      {"interpolation", "", kTrain, kData, &O::interpolation, "auto|bilinear|bicubic|tf-bilinear",
+       "filter of the resize: Pillow's, or TensorFlow 1's as in VPT's VTAB; auto: bilinear, with "
+       "vtab bicubic"},
+      {"crop-rule", "", kTrain, kData, &O::crop_rule, "torchvision-0.9|torchvision-0.8",
+       "where fgvc's centre crop is: they differ by a pixel in a quarter of the sizes"},
       {"normalization", ",--norm-mean", kTrain, kData, &O::normalization, "auto|imagenet|half",
        "pixel constants; auto: those of the weights' family"},
-      {"interpolation", "", kTrain, kData, &O::interpolation, "bilinear|bicubic",
-       "filter of the resize"},
+      {"bad-images", "", kTrain | kEval, kData, &O::bad_images, "error|skip",
+       "images that cannot be read: an error, or left out, counted and named"},
+      {"cache", "", kTrain | kEval, kData, &O::cache, "DIR",
+       "where decoded images are kept for later runs; off: nowhere; auto: lspt/images in "
+       "$XDG_CACHE_HOME or ~/.cache",
+       0, 0, "", "auto", false},
 
       {"weights", ",--pretrained-path", kTrain | kEval | kPredict, kModel, &O::weights, "FILE",
        "backbone: .safetensors or PyTorch file (MAE, MoCo v3, DINO, timm, Hugging Face)", 0, 0, "",

@@ -17,7 +17,8 @@ inline constexpr const char* kVersion = "0.1.0";
 struct Options {
   // data
   std::string data, dataset = "auto", train_list, test_list, split = "test";
-  std::string normalization = "auto", interpolation = "bilinear";
+  std::string transform = "auto", interpolation = "auto", crop_rule = "torchvision-0.9";
+  std::string normalization = "auto", bad_images = "error", cache = "auto";
   int64_t img_size = 0;
   // model
   std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";
