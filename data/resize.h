@@ -13,8 +13,8 @@ enum class Interpolation : uint8_t { bilinear, bicubic, tf_bilinear };
 ///   w_ij = filter((j + 0.5 - c_i) / f), normalised over j, rounded to 22 fractional bits
 ///   out_i = clip((2^21 + sum_j w_ij in_j) >> 22)
 /// filter: triangle, or Keys' cubic with a = -0.5. Columns first, rounded to 8 bits, then rows:
-/// Pillow's order up to version 12. Version 13 takes the rows of some tall images first, which
-/// moves some of their pixels by a level.
+/// Pillow's order up to version 12. Version 13 takes the rows first where they shrink much more than
+/// the columns (its change 9549), which moves some pixels of such images by a level.
 /// Throws Error(kInternal) on an empty image, a size below 1 x 1, or tf_bilinear.
 Image resize(const Image& image, int width, int height, Interpolation filter);
 

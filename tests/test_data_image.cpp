@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdio>
 #include <sstream>
 
@@ -197,6 +198,37 @@ TEST_CASE("the short side decides, the long side is cut to a whole pixel") {
   CHECK(resize_side(224) == 256);
   CHECK(resize_side(384) == 438);
   CHECK(resize_side(448) == 512);
+}
+
+TEST_CASE("the centre by both of torchvision's rules") {
+  const auto top = [](int margin, CropRule rule) {
+    return center_crop(Image(8, 8 + margin), 8, rule).top;
+  };
+  for (int margin = 0; margin < 12; ++margin) {
+    CHECK(top(margin, CropRule::torchvision_0_8) == static_cast<int>((margin + 1) * 0.5));
+    CHECK(top(margin, CropRule::torchvision_0_9) == static_cast<int>(std::nearbyint(margin / 2.0)));
+  }
+}
+
+TEST_CASE("TensorFlow 1's bilinear resize") {
+  // in = 0, 30, 60, 90 along x: sample i of 3 stands at 4 i / 3, and the last of 8 beyond the edge.
+  Image image(4, 1);
+  for (int i = 0; i < 12; ++i)
+    image.pixels[static_cast<size_t>(i)] = static_cast<uint8_t>(i / 3 * 30);
+  const std::vector<float> three = resize_tf(image, 3, 1), eight = resize_tf(image, 8, 2);
+  REQUIRE(three.size() == 9);
+  CHECK(three[0] == 0.0f);
+  CHECK(three[3] == doctest::Approx(40.0));
+  CHECK(three[8] == doctest::Approx(80.0));
+  for (size_t i = 0; i < 8; ++i)
+    CHECK(eight[3 * (8 + i)] == std::min(15.0f * static_cast<float>(i), 90.0f));
+  std::istringstream list(read_file(kImages + "resized_tf.txt"));
+  int width = 0, height = 0, to_width = 0, to_height = 0, cases = 0;
+  for (unsigned long digest; list >> width >> height >> to_width >> to_height >> digest; ++cases) {
+    const std::vector<float> out = resize_tf(pattern(width, height), to_width, to_height);
+    CHECK(crc(out.data(), out.size() * sizeof(float)) == digest);
+  }
+  CHECK(cases == 6);
 }
 
 TEST_CASE("resize, crop, flip and normalise equal torchvision to the bit") {

@@ -5,6 +5,7 @@ them. Run from the repository's root with Pillow, numpy, torch and torchvision i
 
 decoded.txt     file width height crc32               of Image.open(file).convert("RGB")
 resized.txt     width height to_width to_height filter crc32   of pattern(width, height).resize(...)
+resized_tf.txt  width height to_width to_height crc32   of resize_tf below
 transforms.txt  width height size filter constants top left flip crc32   of the float32 CHW tensor;
                 top = -1 for CenterCrop
 """
@@ -34,6 +35,19 @@ def soft(width, height):
     y, x = np.mgrid[:height, :width]
     planes = [128 + 100 * np.sin(x / 5 + c) * np.cos(y / 7 - c) for c in range(3)]
     return Image.fromarray(np.stack(planes, -1).astype(np.uint8), "RGB")
+
+
+def resize_tf(image, width, height):
+    """tf.compat.v1.image.resize, from resize_bilinear_op.cc: float32, LegacyScaler."""
+    def taps(n, m):
+        x = np.arange(m, dtype=np.float32) * (np.float32(n) / np.float32(m))
+        low = np.floor(x).astype(int)
+        return np.minimum(low, n - 1), np.minimum(low + 1, n - 1), x - low.astype(np.float32)
+    image = image.astype(np.float32)
+    left, right, t = taps(image.shape[1], width)
+    rows = image[:, left] + (image[:, right] - image[:, left]) * t[:, None]
+    top, bottom, t = taps(image.shape[0], height)
+    return rows[top] + (rows[bottom] - rows[top]) * t[:, None, None]
 
 
 def crc(data):
@@ -154,6 +168,10 @@ def write_digests():
                 columns = pattern(w, h).resize((to_w, h), resample)
                 data = columns.resize((to_w, to_h), resample).tobytes()
                 f.write(f"{w} {h} {to_w} {to_h} {name} {crc(data)}\n")
+    with open(f"{OUT}/resized_tf.txt", "w") as f:
+        for w, h, to_w, to_h in sizes[:4] + [(37, 50, 224, 224), (300, 200, 64, 43)]:
+            data = resize_tf(np.asarray(pattern(w, h)), to_w, to_h).tobytes()
+            f.write(f"{w} {h} {to_w} {to_h} {crc(data)}\n")
     constants = {"imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
                  "half": ((0.5,) * 3, (0.5,) * 3)}
     modes = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
