@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "data/image.h"
+#include "data/resize.h"
 #include "engine/random.h"
 
 namespace lspt {
@@ -23,21 +23,20 @@ struct Crop {
   bool flip = false;
 };
 
-/// Uniform over all positions, flipped with probability 0.5. Draws 0, 1, 2 of the stream (seed,
-/// epoch, sample, Purpose::augment) are top, left, flip.
-Crop random_crop(const ImageView& image, int size, const Random& random);
+/// Of an image of that size. Uniform over all positions, flipped with probability 0.5. Draws 0, 1,
+/// 2 of the stream (seed, epoch, sample, Purpose::augment) are top, left, flip.
+Crop random_crop(const Size& image, int size, const Random& random);
 
 /// Where the centre is, by torchvision's release: since 0.9 round((extent - size) / 2), halves to
 /// even; up to 0.8, which the code of VPT and GaPT pins, floor((extent - size + 1) / 2). They
 /// differ by a pixel where extent - size leaves 1 modulo 4.
 enum class CropRule : uint8_t { torchvision_0_9, torchvision_0_8 };
-Crop center_crop(const ImageView& image, int size, CropRule rule = CropRule::torchvision_0_9);
+Crop center_crop(const Size& image, int size, CropRule rule = CropRule::torchvision_0_9);
 
-/// (x / 255 - mean) / std in float32 divisions, which are ToTensor and Normalize to the bit; for
-/// bytes from one table of the 256 values per channel.
+/// (x / 255 - mean) / std in float32 divisions, which are ToTensor and Normalize to the bit.
 class Normalizer {
  public:
-  explicit Normalizer(const Normalization& constants);
+  explicit Normalizer(const Normalization& constants) : constants_(constants) {}
   /// The crop of `image` -> `out` (3, size, size). Throws Error(kInternal) if it leaves the image.
   void write(const ImageView& image, const Crop& crop, int size, float* out) const;
   /// (size, size, 3) values 0 .. 255 -> `out` (3, size, size).
@@ -45,7 +44,6 @@ class Normalizer {
 
  private:
   Normalization constants_;
-  std::array<std::array<float, 256>, 3> table_;
 };
 
 }  // namespace lspt

@@ -37,6 +37,9 @@ struct Loader::State {
   const Normalizer normalizer{options.normalization};
   const size_t prefetch = options.workers == 0 ? 1 : 3;  // batches in the queue
   PixelCache cache{options.cache_file, text_of(rule), options.cache_bytes};
+  // Nothing is kept: of each image only the crop is resized.
+  const bool direct = options.cache_file.empty() && options.cache_bytes == 0 &&
+                      options.device == Device::cpu && rule.shape != ResizeRule::Shape::as_decoded;
   std::vector<ImageView> kept{samples.size()};  // what the cache is known to have of each sample
   std::unique_ptr<DeviceImages> gpu;  // keeps pixels too; used by the caller of next() alone
   std::atomic<int64_t> decoded = 0;
@@ -110,10 +113,29 @@ struct Loader::State {
     return view;
   }
 
+  Crop crop_of(int64_t index, const Size& image) const {
+    const Random random(options.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
+    return options.train && options.transform == Transform::fgvc
+               ? random_crop(image, options.img_size, random)
+               : center_crop(image, options.img_size, options.crop_rule);
+  }
+
   // Fills one entry of a batch. Called without the lock.
   void fill(Slot& slot, int64_t entry) {
     const int64_t index = slot.batch.indices[static_cast<size_t>(entry)];
     const int size = options.img_size;
+    if (direct) {
+      const std::string& path = samples[static_cast<size_t>(index)].path;
+      const Image whole = load_image(path);
+      ++decoded;
+      const Size to = rule.size_of(whole, path);
+      const Crop crop = crop_of(index, to);
+      const Image part =
+          resize(whole, to.width, to.height, rule.filter, {crop.left, crop.top, size, size});
+      normalizer.write(part, {0, 0, crop.flip}, size,
+                       slot.batch.images.data<float>() + entry * 3 * int64_t{size} * size);
+      return;
+    }
     Image fresh;
     const ImageView image = image_of(index, fresh);
     float* const out =
@@ -122,10 +144,7 @@ struct Loader::State {
       normalizer.write(resize_tf(image, size, size), size, out);
       return;
     }
-    const Random random(options.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
-    const Crop crop = options.train && options.transform == Transform::fgvc
-                          ? random_crop(image, size, random)
-                          : center_crop(image, size, options.crop_rule);
+    const Crop crop = crop_of(index, image);
     if (!gpu) {
       normalizer.write(image, crop, size, out);
       return;

@@ -10,7 +10,7 @@
 namespace lspt {
 namespace {
 
-std::string_view text(const std::vector<uint8_t>& bytes) {
+std::string_view text(const Pixels& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 

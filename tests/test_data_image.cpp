@@ -186,9 +186,23 @@ TEST_CASE("resize equals Pillow in every pixel, up and down, bilinear and bicubi
   CHECK(cases == 32);
 }
 
+TEST_CASE("a part of a resized image is that part") {
+  for (const Interpolation filter : {Interpolation::bilinear, Interpolation::bicubic})
+    for (const auto& [width, height] : {std::pair(90, 61), {31, 40}, {53, 20}, {53, 47}}) {
+      const Image image = pattern(53, 47), whole = resize(image, width, height, filter);
+      const Window part{width / 5, height / 3, width / 2, height / 2};
+      const Image out = resize(image, width, height, filter, part);
+      REQUIRE((out.width == part.width && out.height == part.height));
+      for (int y = 0; y < part.height; ++y)
+        CHECK(std::equal(out.row(y), out.row(y) + 3 * part.width,
+                         whole.row(part.top + y) + 3 * part.left));
+      CHECK_THROWS_AS(resize(image, width, height, filter, {1, 0, width, 1}), Error);
+    }
+}
+
 TEST_CASE("the short side decides, the long side is cut to a whole pixel") {
   const auto size = [](int w, int h, int side) {
-    const Image image = resize_short_side(Image(w, h), side, Interpolation::bilinear, "x");
+    const Image image = resize(Image(w, h), ResizeRule{ResizeRule::Shape::short_side, side}, "x");
     return std::pair(image.width, image.height);
   };
   CHECK(size(500, 333, 256) == std::pair(384, 256));
@@ -242,8 +256,10 @@ TEST_CASE("resize, crop, flip and normalise equal torchvision to the bit") {
     const std::string name = std::to_string(width) + "x" + std::to_string(height) + " -> " +
                              std::to_string(size) + filter + constants;
     CAPTURE(name);
-    const Image image =
-        resize_short_side(pattern(width, height), resize_side(size), filter_of(filter), "x");
+    LoaderOptions options;
+    options.img_size = size;
+    options.interpolation = filter_of(filter);
+    const Image image = resize(pattern(width, height), resize_rule(options), "x");
     if (crop.top < 0) crop = center_crop(image, size);
     std::vector<float> out(size_t{3} * size * size);
     Normalizer(constants == "half" ? kHalf : kImageNet).write(image, crop, size, out.data());

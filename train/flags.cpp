@@ -18,7 +18,7 @@ const std::vector<Command>& commands() {
       {"convert", kConvert, "Rewrite weights as safetensors under timm's names.",
        "lspt convert mae_pretrain_vit_base.pth mae.safetensors", "FILE",
        "the file to read, then the file to write", 2, 2},
-      {"bench", kBench, "Speed of training steps and of inference, on random images.",
+      {"bench", kBench, "Speed of training steps and of inference, on random images; of reading.",
        "lspt bench --method forward,vpt-deep,lspt --dtype f32,bf16 --batch-size 8 --json"},
       {"synth", kSynth, "Write a small data set of drawn birds, in CUB-200-2011's layout.",
        "lspt synth --output birds --classes 12"},
@@ -36,9 +36,9 @@ const std::vector<Flag>& flags() {
   constexpr const char* kByMethod = "by method";
   const double big = 1e38, huge = 9007199254740992.0;  // 2^53: every integer below is a double
   static const std::vector<Flag> table = {
-      {"data", ",--data-dir", kTrain | kEval, kData, &O::data, "DIR",
+      {"data", ",--data-dir", kTrain | kEval | kBench, kData, &O::data, "DIR",
        "data set: CUB layout, a folder per class, or train.txt and test.txt of `path label`"},
-      {"dataset", "", kTrain | kEval, kData, &O::dataset, "auto|cub|list|folder",
+      {"dataset", "", kTrain | kEval | kBench, kData, &O::dataset, "auto|cub|list|folder",
        "layout of the data set"},
       {"train-list", "", kTrain | kEval, kData, &O::train_list, "FILE",
        "list of training images, relative to --data"},
@@ -71,7 +71,7 @@ const std::vector<Flag>& flags() {
        "vit_{tiny,small,base,large}_patch{8,14,16}_{size}"},
       {"method", "", kTrain, kModel, &O::method, kMethods, "what is trained"},
       {"method", "", kBench, kModel, &O::method, "LIST",
-       "comma list of methods, and `forward` for inference"},
+       "comma list of methods, and `forward` for inference; or `loader` for reading --data"},
       {"prompts", ",--num-prompts", kTrain, kModel, &O::prompts, "N",
        "prompts (per block where every block has its own)", 0, 4096, "", kByMethod},
       {"prompts", ",--num-prompts", kBench, kModel, &O::prompts, "N",
@@ -160,8 +160,8 @@ const std::vector<Flag>& flags() {
        "GPU: capture a training step once and replay it; the same bits", 0, 0, "", "", false},
       {"threads", "", kModels, kMachine, &O::threads, "N", "compute threads", 1, 4096, "",
        "OMP_NUM_THREADS, or the processors this process may use", false},
-      {"workers", ",-j", kTrain | kEval | kPredict, kMachine, &O::workers, "N",
-       "threads that read images; 0: none", 0, 256, "", "", false},
+      {"workers", ",-j", kModels, kMachine, &O::workers, "N", "threads that read images; 0: none",
+       0, 256, "", "", false},
       {"iterations", "", kBench, kMeasure, &O::iterations, "N", "timed steps", 1, 100000},
       {"warmup", "", kBench, kMeasure, &O::warmup, "N", "steps before the timed ones", 0, 100000},
 

@@ -1,5 +1,7 @@
 #include "train/setup.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +17,10 @@ namespace lspt {
 namespace fs = std::filesystem;
 
 void set_up_machine(const Options& options) {
+  // Images come and go: their memory stays with the process, instead of being fetched anew, and
+  // cleared by the system, for each.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
   if (device_of(options) == Device::cuda)
     if constexpr (kHasCuda) cuda::allow_tf32(options.tf32);
   if (options.threads > 0) set_thread_count(static_cast<int>(options.threads));
