@@ -7,7 +7,11 @@
 #include "engine/error.h"
 
 // Pillow's weights are computed without fused multiply-add: with it, one could round the other way.
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#else
 #pragma GCC optimize("fp-contract=off")
+#endif
 
 namespace lspt {
 namespace {
