@@ -1,53 +1,70 @@
 #include "data/augment.h"
 
+#include <algorithm>
+
 #include "engine/error.h"
 
 namespace lspt {
 namespace {
 
-void check_fits(const Image& image, int size) {
+void check_fits(const Size& image, int size) {
   require(size > 0 && size <= image.width && size <= image.height, "crop: ", size, " x ", size,
           " of an image of ", image.width, " x ", image.height);
 }
 
 }  // namespace
 
-Crop random_crop(const Image& image, int size, const Random& random) {
+Crop random_crop(const Size& image, int size, const Random& random) {
   check_fits(image, size);
   return {static_cast<int>(random.below(0, static_cast<uint32_t>(image.height - size + 1))),
           static_cast<int>(random.below(1, static_cast<uint32_t>(image.width - size + 1))),
           random.uniform(2) < 0.5f};
 }
 
-Crop center_crop(const Image& image, int size) {
+Crop center_crop(const Size& image, int size, CropRule rule) {
   check_fits(image, size);
   const auto offset = [&](int extent) {
     const int margin = extent - size;
+    if (rule == CropRule::torchvision_0_8) return (margin + 1) / 2;
     return margin / 2 + (margin % 4 == 3 ? 1 : 0);
   };
   return {offset(image.height), offset(image.width), false};
 }
 
-Normalizer::Normalizer(const Normalization& constants) {
-  for (size_t c = 0; c < 3; ++c)
-    for (size_t value = 0; value < 256; ++value)
-      table_[c][value] =
-          (static_cast<float>(value) / 255.0f - constants.mean[c]) / constants.std[c];
-}
-
-void Normalizer::write(const Image& image, const Crop& crop, int size, float* out) const {
+void Normalizer::write(const ImageView& image, const Crop& crop, int size, float* out) const {
   require(crop.top >= 0 && crop.left >= 0 && crop.top + size <= image.height &&
               crop.left + size <= image.width,
           "crop: ", size, " x ", size, " at (", crop.top, ", ", crop.left, ") of an image of ",
           image.width, " x ", image.height);
-  const int64_t plane = int64_t{size} * size;
-  const int step = crop.flip ? -3 : 3;
+  // The colours of a row apart, so that the arithmetic is that of whole vectors.
+  const size_t count = static_cast<size_t>(size);
+  std::vector<uint8_t> planes(3 * count);
+  uint8_t *const red = planes.data(), *const green = red + count, *const blue = green + count;
   for (int y = 0; y < size; ++y) {
-    const uint8_t* from = image.row(crop.top + y) + 3 * (crop.left + (crop.flip ? size - 1 : 0));
-    float* to = out + int64_t{y} * size;
-    for (int x = 0; x < size; ++x, from += step)
-      for (size_t c = 0; c < 3; ++c) to[static_cast<int64_t>(c) * plane + x] = table_[c][from[c]];
+    const uint8_t* from = image.row(crop.top + y) + 3 * crop.left;
+    for (size_t x = 0; x < count; ++x) {
+      red[x] = from[3 * x];
+      green[x] = from[3 * x + 1];
+      blue[x] = from[3 * x + 2];
+    }
+    for (size_t c = 0; c < 3; ++c) {
+      uint8_t* const plane = planes.data() + c * count;
+      if (crop.flip) std::reverse(plane, plane + count);
+      float* const to = out + (c * count + static_cast<size_t>(y)) * count;
+      const float mean = constants_.mean[c], std = constants_.std[c];
+      for (size_t x = 0; x < count; ++x)
+        to[x] = (static_cast<float>(plane[x]) / 255.0f - mean) / std;
+    }
   }
+}
+
+void Normalizer::write(const std::vector<float>& values, int size, float* out) const {
+  const size_t plane = static_cast<size_t>(size) * static_cast<size_t>(size);
+  require(values.size() == 3 * plane, "normalise: ", values.size(), " values, 3 x ", size, " x ",
+          size, " expected");
+  for (size_t c = 0; c < 3; ++c)
+    for (size_t i = 0; i < plane; ++i)
+      out[c * plane + i] = (values[3 * i + c] / 255.0f - constants_.mean[c]) / constants_.std[c];
 }
 
 }  // namespace lspt

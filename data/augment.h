@@ -2,8 +2,9 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
-#include "data/image.h"
+#include "data/resize.h"
 #include "engine/random.h"
 
 namespace lspt {
@@ -15,10 +16,6 @@ struct Normalization {
 inline constexpr Normalization kImageNet{{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
 inline constexpr Normalization kHalf{{0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}};  ///< augreg, in21k
 
-/// Short side before a crop of `size`: floor(size * 256 / 224), VPT's 224 -> 256, 384 -> 438,
-/// 448 -> 512.
-constexpr int resize_side(int size) { return size * 8 / 7; }
-
 /// A square window of the image, mirrored left to right if `flip`.
 struct Crop {
   int top = 0;
@@ -26,24 +23,27 @@ struct Crop {
   bool flip = false;
 };
 
-/// Uniform over all positions, flipped with probability 0.5. Draws 0, 1, 2 of the stream (seed,
-/// epoch, sample, Purpose::augment) are top, left, flip.
-Crop random_crop(const Image& image, int size, const Random& random);
+/// Of an image of that size. Uniform over all positions, flipped with probability 0.5. Draws 0, 1,
+/// 2 of the stream (seed, epoch, sample, Purpose::augment) are top, left, flip.
+Crop random_crop(const Size& image, int size, const Random& random);
 
-/// Offset round((extent - size) / 2), halves to even: torchvision 0.9 and later (0.8 and earlier
-/// are one pixel off when extent - size leaves 1 modulo 4).
-Crop center_crop(const Image& image, int size);
+/// Where the centre is, by torchvision's release: since 0.9 round((extent - size) / 2), halves to
+/// even; up to 0.8, which the code of VPT and GaPT pins, floor((extent - size + 1) / 2). They
+/// differ by a pixel where extent - size leaves 1 modulo 4.
+enum class CropRule : uint8_t { torchvision_0_9, torchvision_0_8 };
+Crop center_crop(const Size& image, int size, CropRule rule = CropRule::torchvision_0_9);
 
-/// (x / 255 - mean) / std in float32 divisions, which are ToTensor and Normalize to the bit; one
-/// table of the 256 byte values per channel.
+/// (x / 255 - mean) / std in float32 divisions, which are ToTensor and Normalize to the bit.
 class Normalizer {
  public:
-  explicit Normalizer(const Normalization& constants);
+  explicit Normalizer(const Normalization& constants) : constants_(constants) {}
   /// The crop of `image` -> `out` (3, size, size). Throws Error(kInternal) if it leaves the image.
-  void write(const Image& image, const Crop& crop, int size, float* out) const;
+  void write(const ImageView& image, const Crop& crop, int size, float* out) const;
+  /// (size, size, 3) values 0 .. 255 -> `out` (3, size, size).
+  void write(const std::vector<float>& values, int size, float* out) const;
 
  private:
-  std::array<std::array<float, 256>, 3> table_;
+  Normalization constants_;
 };
 
 }  // namespace lspt

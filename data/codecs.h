@@ -8,6 +8,7 @@ namespace lspt {
 
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name);
 Image decode_png(std::span<const uint8_t> bytes, const std::string& name);
+Image decode_gif(std::span<const uint8_t> bytes, const std::string& name);
 Image decode_bmp(std::span<const uint8_t> bytes, const std::string& name);
 
 }  // namespace lspt

@@ -119,21 +119,21 @@ class Images final : public DeviceImages {
     LSPT_CHECK(cudaEventSynchronize(stage.copied));           // the page-locked buffer is free,
     LSPT_CHECK(cudaStreamWaitEvent(copies_, stage.read, 0));  // the GPU's once its reader is done
     size_t bytes = 0;
-    for (const Item& item : items) bytes += resident(item.index) ? 0 : item.image->pixels.size();
+    for (const Item& item : items) bytes += resident(item.index) ? 0 : item.image.bytes();
     uint8_t* pinned = bytes > 0 ? stage.pinned.reserve(bytes) : nullptr;
     uint8_t* passing = nullptr;  // room for those that do not stay
     std::vector<Entry> entries;
     for (const Item& item : items) {
-      const Image& image = *item.image;
+      const ImageView& image = item.image;
       require(item.crop.top >= 0 && item.crop.left >= 0 && item.crop.top + size <= image.height &&
                   item.crop.left + size <= image.width,
               "crop: ", size, " x ", size, " at (", item.crop.top, ", ", item.crop.left,
               ") of an image of ", image.width, " x ", image.height);
       uint8_t*& kept = kept_[static_cast<size_t>(item.index)];
       uint8_t* to = kept;
-      if (const size_t count = image.pixels.size(); !kept) {
-        require(count > 0, "device images: sample ", item.index, " has no pixels");
-        std::memcpy(pinned, image.pixels.data(), count);
+      if (const size_t count = image.bytes(); !kept) {
+        require(bool(image), "device images: sample ", item.index, " has no pixels");
+        std::memcpy(pinned, image.pixels, count);
         to = kept = slabs_.room(count);
         if (!to) {
           if (!passing) passing = stage.passing.reserve(bytes);

@@ -16,8 +16,8 @@ namespace lspt {
 class DeviceImages {
  public:
   struct Item {
-    int64_t index;       ///< of the sample
-    const Image* image;  ///< its pixels may be missing if the sample is resident
+    int64_t index;    ///< of the sample
+    ImageView image;  ///< its pixels may be missing if the sample is resident
     Crop crop;
   };
 

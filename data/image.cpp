@@ -13,7 +13,6 @@ namespace {
 
 // What a file that we cannot read is, for the message; "" if nothing known.
 std::string_view other_format(std::string_view head) {
-  if (head.starts_with("GIF8")) return "a GIF image";
   if (head.starts_with("RIFF") && head.substr(8, 4) == "WEBP") return "a WebP image";
   if (head.starts_with(std::string_view("II*\0", 4)) ||
       head.starts_with(std::string_view("MM\0*", 4)))
@@ -42,12 +41,13 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
   std::copy_n(bytes.begin(), std::min(bytes.size(), head.size()), head.begin());
   if (head.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name);
   if (head.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes, name);
+  if (head.starts_with("GIF87a") || head.starts_with("GIF89a")) return decode_gif(bytes, name);
   if (head.starts_with("BM")) return decode_bmp(bytes, name);
   const std::string_view other = other_format(head);
   fail(ErrorKind::kData, "read image: ", name, ": ",
        other.empty() ? "no known image format" : other,
        other.empty() ? " (" + std::to_string(bytes.size()) + " bytes)" : std::string(),
-       "; JPEG, PNG or BMP expected");
+       "; JPEG, PNG, GIF or BMP expected");
 }
 
 Image load_image(const std::string& path) {

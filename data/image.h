@@ -2,31 +2,70 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lspt {
+
+/// Bytes that begin with any value: who makes an image writes every pixel.
+template <typename T>
+struct Unset : std::allocator<T> {
+  template <typename U>
+  struct rebind {
+    using other = Unset<U>;
+  };
+  template <typename U>
+  void construct(U*) noexcept {}
+  template <typename U, typename Value>
+  void construct(U* at, Value&& value) {
+    *at = std::forward<Value>(value);
+  }
+};
+using Pixels = std::vector<uint8_t, Unset<uint8_t>>;
+
+struct Size {
+  int width, height;
+};
 
 /// RGB bytes, interleaved, rows from the top; pixels.size() == 3 * width * height.
 struct Image {
   int width = 0;
   int height = 0;
-  std::vector<uint8_t> pixels;
+  Pixels pixels;
 
   Image() = default;
   Image(int w, int h)
       : width(w), height(h), pixels(3 * static_cast<size_t>(w) * static_cast<size_t>(h)) {}
+  operator Size() const { return {width, height}; }
   const uint8_t* row(int y) const { return pixels.data() + 3 * static_cast<size_t>(y) * width; }
   uint8_t* row(int y) { return pixels.data() + 3 * static_cast<size_t>(y) * width; }
+};
+
+/// The same, of pixels that someone else keeps.
+struct ImageView {
+  int width = 0;
+  int height = 0;
+  const uint8_t* pixels = nullptr;
+
+  ImageView() = default;
+  ImageView(int w, int h, const uint8_t* data) : width(w), height(h), pixels(data) {}
+  ImageView(const Image& image) : ImageView(image.width, image.height, image.pixels.data()) {}
+  operator Size() const { return {width, height}; }
+  explicit operator bool() const { return pixels != nullptr; }
+  size_t bytes() const { return 3 * static_cast<size_t>(width) * static_cast<size_t>(height); }
+  const uint8_t* row(int y) const { return pixels + 3 * static_cast<size_t>(y) * width; }
 };
 
 /// Larger images are refused before memory is taken for them.
 inline constexpr int64_t kMaxPixels = 100'000'000;
 
-/// Decodes JPEG, PNG or BMP; the bytes decide which, not the name. Gray is replicated, palettes are
-/// expanded, alpha is dropped, CMYK is read as Adobe's inverted CMYK; EXIF orientation and colour
-/// profiles are ignored. Throws Error(kData) naming `name` if the bytes are empty, truncated,
+/// Decodes JPEG, PNG, GIF (the first picture) or BMP; the bytes decide which, not the name. Gray is
+/// replicated (16 bits: clipped at 255, Pillow's way), palettes are expanded, alpha is dropped,
+/// CMYK is read as Adobe's inverted CMYK; EXIF orientation and colour profiles are ignored, as is
+/// what follows the image. Throws Error(kData) naming `name` if the bytes are empty, truncated,
 /// corrupt (pixels lost, where libjpeg alone would only warn), too large or of another format.
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name);
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 // clang-format off: jpeglib.h needs <cstdio> before it
+#include <jerror.h>
 #include <jpeglib.h>
 // clang-format on
 
@@ -33,9 +34,14 @@ Reports& reports_of(j_common_ptr info) { return *reinterpret_cast<Reports*>(info
   std::longjmp(reports.jump, 1);
 }
 
-// A warning (level -1) before the first scan concerns metadata; later ones mean lost pixels.
+// A warning (level -1) before the first scan concerns metadata; later ones mean lost pixels, unless
+// a few bytes too many stand between the last pixel and the end marker, which Pillow skips too.
 void on_message(j_common_ptr info, int level) {
-  if (level < 0 && reports_of(info).in_scan) leave(info);
+  if (level >= 0 || !reports_of(info).in_scan) return;
+  const int* numbers = info->err->msg_parm.i;  // bytes, marker
+  if (info->err->msg_code == JWRN_EXTRANEOUS_DATA && numbers[0] <= 16 && numbers[1] == JPEG_EOI)
+    return;
+  leave(info);
 }
 
 // A progressive file may hold any number of scans over all pixels; real ones have about ten.

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <thread>
 
 #include "data/device_images.h"
+#include "data/pixel_cache.h"
 #include "engine/cuda.h"
 #include "engine/kernel.h"
 
@@ -25,18 +27,21 @@ struct Loader::State {
     std::vector<Crop> crops;    // of each entry, and its image where the cache has it not;
     std::vector<Image> images;  // for the GPU only
     int64_t done = 0;
-    int64_t bad = -1;  // smallest entry that failed, and how
-    std::exception_ptr error;
+    std::map<int64_t, std::exception_ptr> errors = {};  // of entries
     int64_t size() const { return static_cast<int64_t>(batch.indices.size()); }
   };
 
   const std::vector<Sample> samples;
   const LoaderOptions options;
+  const ResizeRule rule = resize_rule(options);
   const Normalizer normalizer{options.normalization};
   const size_t prefetch = options.workers == 0 ? 1 : 3;  // batches in the queue
-  std::vector<Image> cache{samples.size()};
+  PixelCache cache{options.cache_file, text_of(rule), options.cache_bytes};
+  // Nothing is kept: of each image only the crop is resized.
+  const bool direct = options.cache_file.empty() && options.cache_bytes == 0 &&
+                      options.device == Device::cpu && rule.shape != ResizeRule::Shape::as_decoded;
+  std::vector<ImageView> kept{samples.size()};  // what the cache is known to have of each sample
   std::unique_ptr<DeviceImages> gpu;  // keeps pixels too; used by the caller of next() alone
-  std::atomic<size_t> cached_bytes = 0;
   std::atomic<int64_t> decoded = 0;
 
   std::mutex mutex;  // guards everything below
@@ -48,11 +53,12 @@ struct Loader::State {
   int64_t running = 0;     // claimed positions being worked on
   std::deque<Slot> queue;  // batches taken, taken + 1, ...
   double waited = 0;
-  std::vector<std::jthread> workers;  // last: joined before anything above dies
+  std::map<int64_t, std::string> bad;  // samples left out, and why
+  std::vector<std::jthread> workers;   // last: joined before anything above dies
 
   State(std::vector<Sample> list, const LoaderOptions& o) : samples(std::move(list)), options(o) {
     if constexpr (kHasCuda)
-      if (options.device == Device::cuda)
+      if (options.device == Device::cuda && rule.shape != ResizeRule::Shape::as_decoded)
         gpu = cuda::device_images(count(),
                                   std::min(options.device_bytes, cuda::memory_info().free / 4),
                                   options.normalization);
@@ -75,6 +81,7 @@ struct Loader::State {
       const int64_t begin = opened() * options.batch_size;
       const int64_t size = std::min(options.batch_size, count() - begin);
       Slot slot;
+      slot.batch.number = opened();
       if (gpu) {
         slot.crops.resize(static_cast<size_t>(size));
         slot.images.resize(static_cast<size_t>(size));
@@ -89,55 +96,115 @@ struct Loader::State {
     work.notify_all();
   }
 
+  // The image of a sample as the cache has it, or else `fresh`.
+  ImageView image_of(int64_t index, Image& fresh) {
+    ImageView& view = kept[static_cast<size_t>(index)];
+    if (view || (gpu && gpu->resident(index))) return view;
+    const std::string& path = samples[static_cast<size_t>(index)].path;
+    std::optional<PixelCache::Key> key;  // of the file as it is before it is read
+    if (!options.cache_file.empty()) key = PixelCache::key_of(path);
+    if (key) view = cache.find(*key);
+    if (view) return view;
+    fresh = resize(load_image(path), rule, path);
+    ++decoded;
+    view = cache.keep(key, fresh);
+    if (!view) return fresh;
+    fresh = {};
+    return view;
+  }
+
+  Crop crop_of(int64_t index, const Size& image) const {
+    const Random random(options.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
+    return options.train && options.transform == Transform::fgvc
+               ? random_crop(image, options.img_size, random)
+               : center_crop(image, options.img_size, options.crop_rule);
+  }
+
   // Fills one entry of a batch. Called without the lock.
   void fill(Slot& slot, int64_t entry) {
     const int64_t index = slot.batch.indices[static_cast<size_t>(entry)];
-    Image& kept = cache[static_cast<size_t>(index)];
-    Image fresh;
-    if (kept.pixels.empty() && !(gpu && gpu->resident(index))) {
+    const int size = options.img_size;
+    if (direct) {
       const std::string& path = samples[static_cast<size_t>(index)].path;
-      fresh = resize_short_side(load_image(path), resize_side(options.img_size),
-                                options.interpolation, path);
+      const Image whole = load_image(path);
       ++decoded;
-      if (cached_bytes.fetch_add(fresh.pixels.size()) + fresh.pixels.size() <= options.cache_bytes)
-        kept = std::move(fresh);
-      else
-        cached_bytes.fetch_sub(fresh.pixels.size());
-    }
-    const Image& image = fresh.pixels.empty() ? kept : fresh;
-    const Random random(options.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
-    const Crop crop = options.train ? random_crop(image, options.img_size, random)
-                                    : center_crop(image, options.img_size);
-    if (gpu) {
-      slot.crops[static_cast<size_t>(entry)] = crop;
-      slot.images[static_cast<size_t>(entry)] = std::move(fresh);
+      const Size to = rule.size_of(whole, path);
+      const Crop crop = crop_of(index, to);
+      const Image part =
+          resize(whole, to.width, to.height, rule.filter, {crop.left, crop.top, size, size});
+      normalizer.write(part, {0, 0, crop.flip}, size,
+                       slot.batch.images.data<float>() + entry * 3 * int64_t{size} * size);
       return;
     }
-    const int64_t stride = int64_t{3} * options.img_size * options.img_size;
-    normalizer.write(image, crop, options.img_size,
-                     slot.batch.images.data<float>() + entry * stride);
+    Image fresh;
+    const ImageView image = image_of(index, fresh);
+    float* const out =
+        gpu ? nullptr : slot.batch.images.data<float>() + entry * 3 * int64_t{size} * size;
+    if (rule.shape == ResizeRule::Shape::as_decoded) {
+      normalizer.write(resize_tf(image, size, size), size, out);
+      return;
+    }
+    const Crop crop = crop_of(index, image);
+    if (!gpu) {
+      normalizer.write(image, crop, size, out);
+      return;
+    }
+    slot.crops[static_cast<size_t>(entry)] = crop;
+    slot.images[static_cast<size_t>(entry)] = std::move(fresh);
   }
 
   // One position, from claim to done. The lock is held on entry and on return.
   void step(std::unique_lock<std::mutex>& lock) {
     Slot& slot = queue[static_cast<size_t>(claimed / options.batch_size - taken)];
     const int64_t entry = claimed % options.batch_size;
+    const bool known_bad = bad.contains(slot.batch.indices[static_cast<size_t>(entry)]);
     ++claimed;
     ++running;
     lock.unlock();
     std::exception_ptr error;
     try {
-      fill(slot, entry);
+      if (!known_bad) fill(slot, entry);
     } catch (...) {
       error = std::current_exception();
     }
     lock.lock();
-    if (error && (slot.bad < 0 || entry < slot.bad)) {
-      slot.bad = entry;
-      slot.error = error;
-    }
+    if (error) slot.errors[entry] = error;
     ++slot.done;
     --running;
+  }
+
+  // Of a full batch: throws its first error, or takes note of the bad images and leaves them out.
+  void drop_bad(Slot& slot) {
+    for (const auto& [entry, error] : slot.errors) try {
+        std::rethrow_exception(error);
+      } catch (const Error& failure) {
+        if (!options.skip_bad || failure.kind() != ErrorKind::kData) throw;
+        bad[slot.batch.indices[static_cast<size_t>(entry)]] = failure.what();
+      }
+    if (bad.empty()) return;
+    Batch& batch = slot.batch;
+    std::vector<size_t> good;
+    for (size_t i = 0; i < batch.indices.size(); ++i)
+      if (!bad.contains(batch.indices[i])) good.push_back(i);
+    if (good.size() == batch.indices.size()) return;
+    const auto keep_good = [&](auto& list) {
+      if (list.empty()) return;
+      for (size_t i = 0; i < good.size(); ++i)
+        if (good[i] != i) list[i] = std::move(list[good[i]]);
+      list.resize(good.size());
+    };
+    if (!gpu && !good.empty()) {
+      const int64_t one = batch.images.numel() / slot.size();
+      const Tensor left({static_cast<int64_t>(good.size()), 3, options.img_size, options.img_size});
+      for (size_t i = 0; i < good.size(); ++i)
+        std::copy_n(batch.images.data<float>() + static_cast<int64_t>(good[i]) * one, one,
+                    left.data<float>() + static_cast<int64_t>(i) * one);
+      batch.images = left;
+    }
+    keep_good(batch.labels);
+    keep_good(batch.indices);
+    keep_good(slot.crops);
+    keep_good(slot.images);
   }
 
   // The images of a full batch, on the GPU. Pixels that it keeps the host lets go.
@@ -145,18 +212,17 @@ struct Loader::State {
     std::vector<DeviceImages::Item> items;
     for (size_t i = 0; i < slot.crops.size(); ++i) {
       const int64_t index = slot.batch.indices[i];
-      Image& fresh = slot.images[i];
-      items.push_back({index, fresh.pixels.empty() ? &cache[static_cast<size_t>(index)] : &fresh,
+      const Image& fresh = slot.images[i];
+      items.push_back({index,
+                       fresh.pixels.empty() ? kept[static_cast<size_t>(index)] : ImageView(fresh),
                        slot.crops[i]});
     }
     slot.batch.images = gpu->batch(items, options.img_size);
     for (const DeviceImages::Item& item : items) {
       if (!gpu->resident(item.index)) continue;
-      Image& kept = cache[static_cast<size_t>(item.index)];
-      kept.width = item.image->width;
-      kept.height = item.image->height;
-      cached_bytes -= kept.pixels.size();
-      kept.pixels = {};
+      ImageView& view = kept[static_cast<size_t>(item.index)];
+      if (view) cache.let_go(view);
+      view = {item.image.width, item.image.height, nullptr};
     }
   }
 
@@ -176,6 +242,14 @@ struct Loader::State {
   }
 };
 
+ResizeRule resize_rule(const LoaderOptions& o) {
+  if (o.interpolation == Interpolation::tf_bilinear)
+    return {ResizeRule::Shape::as_decoded, o.img_size, o.interpolation};
+  return o.transform == Transform::vtab
+             ? ResizeRule{ResizeRule::Shape::exact, o.img_size, o.interpolation}
+             : ResizeRule{ResizeRule::Shape::short_side, resize_side(o.img_size), o.interpolation};
+}
+
 Loader::Loader(std::vector<Sample> samples, const LoaderOptions& options) {
   require(options.batch_size >= 1 && options.batch_size <= 1 << 20, ErrorKind::kUsage,
           "loader: batch size ", options.batch_size, ", 1 to 1048576 expected");
@@ -183,6 +257,9 @@ Loader::Loader(std::vector<Sample> samples, const LoaderOptions& options) {
           "loader: image size ", options.img_size, ", 1 to 4096 expected");
   require(options.workers >= 0 && options.workers <= 256, ErrorKind::kUsage,
           "loader: ", options.workers, " workers, 0 to 256 expected");
+  require(
+      options.interpolation != Interpolation::tf_bilinear || options.transform == Transform::vtab,
+      ErrorKind::kUsage, "loader: tf-bilinear belongs to the transform vtab");
   require(samples.size() < (size_t{1} << 32), ErrorKind::kData, "loader: ", samples.size(),
           " samples, less than 2^32 expected");
   state_ = std::make_unique<State>(std::move(samples), options);
@@ -193,6 +270,14 @@ Loader::~Loader() = default;
 int64_t Loader::batches() const { return state_->batches(); }
 int64_t Loader::samples() const { return state_->count(); }
 int64_t Loader::decoded() const { return state_->decoded; }
+std::string Loader::cache_trouble() const { return state_->cache.trouble(); }
+
+std::vector<BadImage> Loader::bad_images() const {
+  const std::lock_guard lock(state_->mutex);
+  std::vector<BadImage> out;
+  for (const auto& [index, error] : state_->bad) out.push_back({index, error});
+  return out;
+}
 
 double Loader::wait_seconds() const {
   const std::lock_guard lock(state_->mutex);
@@ -221,25 +306,32 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
 bool Loader::next(Batch& batch) {
   State& s = *state_;
   std::unique_lock lock(s.mutex);
-  if (s.order.empty() || s.taken == s.batches()) return false;
-  s.open_batches();
-  const auto begin = std::chrono::steady_clock::now();
-  const auto full = [&] { return s.queue[0].done == s.queue[0].size(); };
-  if (s.options.workers == 0)
-    while (!full()) s.step(lock);
-  else
-    s.ready.wait(lock, full);
-  s.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (const std::exception_ptr error = s.queue[0].error) {
-    s.finish(lock);
-    std::rethrow_exception(error);
-  }
-  State::Slot slot = std::move(s.queue[0]);
-  s.queue.pop_front();
-  ++s.taken;
+  State::Slot slot;
+  do {
+    if (s.order.empty() || s.taken == s.batches()) return false;
+    s.open_batches();
+    const auto begin = std::chrono::steady_clock::now();
+    const auto full = [&] { return s.queue[0].done == s.queue[0].size(); };
+    if (s.options.workers == 0)
+      while (!full()) s.step(lock);
+    else
+      s.ready.wait(lock, full);
+    s.waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    try {
+      s.drop_bad(s.queue[0]);
+    } catch (...) {
+      s.finish(lock);
+      throw;
+    }
+    slot = std::move(s.queue[0]);
+    s.queue.pop_front();
+    ++s.taken;
+  } while (slot.batch.indices.empty());
   lock.unlock();
   if (s.gpu) s.bring_to_gpu(slot);
   batch = std::move(slot.batch);
+  if (!s.gpu && s.options.device == Device::cuda)
+    batch.images = to_device(batch.images, Device::cuda);
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "data/augment.h"
@@ -12,34 +13,57 @@
 
 namespace lspt {
 
+/// fgvc: short side to resize_side, then a crop: random and mirrored half of the time in training,
+/// the centre otherwise. vtab: straight to the size, and nothing random.
+enum class Transform : uint8_t { fgvc, vtab };
+
+/// Short side before a crop of `size`: floor(size * 256 / 224), VPT's 224 -> 256, 384 -> 438,
+/// 448 -> 512.
+constexpr int resize_side(int size) { return size * 8 / 7; }
+
 struct LoaderOptions {
   int64_t batch_size = 32;
   int img_size = 224;
-  bool train = false;  ///< shuffle, random crop and flip; else in order, centre crop
+  bool train = false;  ///< shuffle, and what the transform does at random; else in order
+  Transform transform = Transform::fgvc;
   Normalization normalization = kImageNet;
-  Interpolation interpolation = Interpolation::bilinear;
+  Interpolation interpolation = Interpolation::bilinear;  ///< tf_bilinear: with vtab alone
+  CropRule crop_rule = CropRule::torchvision_0_9;
   uint64_t seed = 0;
-  int workers = 2;  ///< 0: next() does the work itself
-  size_t cache_bytes = size_t{1} << 30;
+  int workers = 2;                       ///< 0: next() does the work itself
+  std::string cache_file;                ///< of PixelCache; "" for none
+  size_t cache_bytes = size_t{1} << 30;  ///< memory for what is not in the file
+  bool skip_bad = false;  ///< an image that cannot be read is left out; else it is an error
   /// cuda: images are cropped, mirrored and normalised on the GPU, from pixels that stay in its
   /// memory as far as device_bytes, and a quarter of what is free, reach (a run has two loaders).
   Device device = Device::cpu;
   size_t device_bytes = ~size_t{0};
 };
 
+/// What is kept of each image.
+ResizeRule resize_rule(const LoaderOptions& options);
+
 struct Batch {
   Tensor images;  ///< (B, 3, S, S) f32 on the loader's device
   std::vector<int> labels;
   std::vector<int64_t> indices;  ///< into the samples the loader was given
+  int64_t number = 0;            ///< its place in the epoch
+};
+
+struct BadImage {
+  int64_t index;  ///< of the sample
+  std::string error;
 };
 
 /// The content of every batch is a function of (samples, options, epoch, batch) alone: not of the
 /// number of workers, nor of what was read before. Training order is a Fisher-Yates shuffle by
-/// (seed, epoch); the last batch may be smaller. Decoded and resized images are kept in memory up
-/// to cache_bytes; what does not fit is decoded again each time.
+/// (seed, epoch); the last batch may be smaller, and with skip_bad one with bad images is. No image
+/// stands in for another. Decoded and resized images are kept in a file or in memory; what does not
+/// fit is decoded again each time.
 class Loader {
  public:
-  /// Throws Error(kUsage) for a batch size, image size or number of workers out of range.
+  /// Throws Error(kUsage) for a batch size, image size or number of workers out of range, or a
+  /// filter that the transform has not.
   Loader(std::vector<Sample> samples, const LoaderOptions& options);
   ~Loader();  ///< stops at the next image boundary; never waits for the rest of the epoch
 
@@ -48,11 +72,13 @@ class Loader {
   /// Begins an epoch, at batch `first_batch` when resuming; drops what was left of another.
   void start(int64_t epoch, int64_t first_batch = 0);
   /// The next batch, or false when the epoch is over. Throws the error of the first bad image of
-  /// the batch; the epoch is over then.
+  /// the batch, and the epoch is over; with skip_bad a batch of nothing else is passed over.
   bool next(Batch& batch);
   /// Seconds that next() has waited for images since the last start().
   double wait_seconds() const;
   int64_t decoded() const;  ///< images decoded so far; all others came from the cache
+  std::vector<BadImage> bad_images() const;  ///< left out so far, by index
+  std::string cache_trouble() const;         ///< why the cache file is not in use, or ""
 
  private:
   struct State;

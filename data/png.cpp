@@ -151,6 +151,8 @@ Image decode_bmp(Bytes bytes, const std::string& name) {
   const int64_t height = std::abs(static_cast<int64_t>(static_cast<int32_t>(little32(&bytes[22]))));
   check_image_size(width, height, name);
   const int64_t bits = bytes[28] | bytes[29] << 8;
+  require(bits != 16, ErrorKind::kData, "read image: ", name,
+          ": BMP of 16 bits a pixel, 1, 4, 8, 24 or 32 expected");
   const int64_t need = little32(&bytes[10]) + (width * bits + 31) / 32 * 4 * height;
   require(bits > 0 && need <= static_cast<int64_t>(bytes.size()), ErrorKind::kData,
           "read image: ", name, ": truncated or compressed BMP, ", bytes.size(), " bytes, ", need,

@@ -7,7 +7,11 @@
 #include "engine/error.h"
 
 // Pillow's weights are computed without fused multiply-add: with it, one could round the other way.
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#else
 #pragma GCC optimize("fp-contract=off")
+#endif
 
 namespace lspt {
 namespace {
@@ -32,15 +36,17 @@ double cubic(double x) {
   return 0.0;
 }
 
-// Output i of an axis is sum_j weights[i * taps + j] * in[first[i] + j] over j < taps. The edges
-// have fewer taps; zeros fill them up, so that every output runs the same loop.
+// Outputs begin .. begin + count - 1 of an axis: the i-th of them is sum_j weights[i * taps + j] *
+// in[first[i] + j] over j < taps. The edges have fewer taps; zeros fill them up, so that every
+// output runs the same loop. An axis that keeps its length has weights of 1 and 0.
 struct Axis {
   int taps = 0;
   std::vector<int> first;
   std::vector<int32_t> weights;
+  int count() const { return static_cast<int>(first.size()); }
 };
 
-Axis make_axis(int n, int m, const Filter& filter) {
+Axis make_axis(int n, int m, const Filter& filter, int begin_at, int outputs) {
   const double scale = static_cast<double>(n) / m;
   const double stretch = std::max(scale, 1.0);
   const double support = filter.support * stretch;
@@ -49,22 +55,23 @@ Axis make_axis(int n, int m, const Filter& filter) {
   const auto low = [&](int i) { return std::max(static_cast<int>(center(i) - support + 0.5), 0); };
   const auto high = [&](int i) { return std::min(static_cast<int>(center(i) + support + 0.5), n); };
   Axis axis;
-  for (int i = 0; i < m; ++i) axis.taps = std::max(axis.taps, high(i) - low(i));
-  axis.first.resize(static_cast<size_t>(m));
-  axis.weights.resize(static_cast<size_t>(m) * axis.taps);
+  for (int k = 0; k < outputs; ++k)
+    axis.taps = std::max(axis.taps, high(begin_at + k) - low(begin_at + k));
+  axis.first.resize(static_cast<size_t>(outputs));
+  axis.weights.resize(static_cast<size_t>(outputs) * axis.taps);
   std::vector<double> w(static_cast<size_t>(axis.taps));
-  for (int i = 0; i < m; ++i) {
-    const int begin = low(i), count = high(i) - begin;
+  for (int k = 0; k < outputs; ++k) {
+    const int i = begin_at + k, begin = low(i), count = high(i) - begin;
     double sum = 0.0;
     for (int j = 0; j < count; ++j) {
       w[j] = filter.value((j + begin - center(i) + 0.5) * inverse);
       sum += w[j];
     }
-    axis.first[i] = std::min(begin, n - axis.taps);
-    int32_t* weights = &axis.weights[static_cast<size_t>(i) * axis.taps + begin - axis.first[i]];
+    axis.first[k] = std::min(begin, n - axis.taps);
+    int32_t* weights = &axis.weights[static_cast<size_t>(k) * axis.taps + begin - axis.first[k]];
     for (int j = 0; j < count; ++j) {
-      const double k = (sum != 0.0 ? w[j] / sum : w[j]) * (1 << kBits);
-      weights[j] = static_cast<int32_t>(k < 0 ? k - 0.5 : k + 0.5);
+      const double value = (sum != 0.0 ? w[j] / sum : w[j]) * (1 << kBits);
+      weights[j] = static_cast<int32_t>(value < 0 ? value - 0.5 : value + 0.5);
     }
   }
   return axis;
@@ -81,67 +88,137 @@ void blend(const uint8_t* from, size_t stride, const int32_t* weights, int taps,
   for (int i = 0; i < N; ++i) to[i] = static_cast<uint8_t>(std::clamp(sum[i] >> kBits, 0, 255));
 }
 
-// Groups of rows are interleaved, pixel by pixel with a byte that is not used, so that neighbours
-// along x are whole vectors.
-Image resize_columns(const Image& image, int width, const Filter& filter) {
+// Pixels move as four bytes, of which the last is not used: a place that is written from left to
+// right gets it right by the next pixel, and only the last one needs care.
+template <size_t from_step, size_t to_step>
+void move_pixels(const uint8_t* from, uint8_t* to, int count) {
+  constexpr int kUnrolled = 8;
+  int x = 0;
+  for (; x + kUnrolled < count;
+       x += kUnrolled, from += kUnrolled * from_step, to += kUnrolled * to_step)
+    for (size_t i = 0; i < kUnrolled; ++i) std::memcpy(to + i * to_step, from + i * from_step, 4);
+  for (; x + 1 < count; ++x, from += from_step, to += to_step) std::memcpy(to, from, 4);
+  std::memcpy(to, from, 3);
+}
+
+// Groups of rows are interleaved, pixel by pixel, so that neighbours along x are whole vectors.
+Image resize_columns(const Image& image, const Axis& axis, int top, int height) {
   constexpr int kRows = 16, kGroup = 4 * kRows;
-  const Axis axis = make_axis(image.width, width, filter);
-  Image out(width, image.height);
-  std::vector<uint8_t> in(static_cast<size_t>(image.width) * kGroup);
-  uint8_t blended[kGroup];
-  for (int y = 0; y < image.height; y += kRows) {
-    const int rows = std::min(kRows, image.height - y);
-    for (int r = 0; r < rows; ++r) {
-      const uint8_t* from = image.row(y + r);
-      for (int x = 0; x < image.width; ++x)
-        std::memcpy(&in[static_cast<size_t>(x) * kGroup + 4 * r], from + 3 * x, 3);
-    }
-    for (int x = 0; x < width; ++x) {
-      blend<kGroup>(&in[static_cast<size_t>(axis.first[x]) * kGroup], kGroup,
-                    &axis.weights[static_cast<size_t>(x) * axis.taps], axis.taps, blended);
-      for (int r = 0; r < rows; ++r) std::memcpy(out.row(y + r) + 3 * x, blended + 4 * r, 3);
-    }
+  const int width = axis.count();
+  Image out(width, height);
+  // What the outputs read.
+  const int left = axis.first.front(), columns = axis.first.back() + axis.taps - left;
+  Pixels in(static_cast<size_t>(columns) * kGroup);
+  Pixels blended(static_cast<size_t>(width) * kGroup);
+  for (int y = 0; y < height; y += kRows) {
+    const int rows = std::min(kRows, height - y);
+    for (int r = 0; r < rows; ++r)
+      move_pixels<3, kGroup>(image.row(top + y + r) + 3 * left, &in[4 * static_cast<size_t>(r)],
+                             columns);
+    for (int x = 0; x < width; ++x)
+      blend<kGroup>(&in[static_cast<size_t>(axis.first[x] - left) * kGroup], kGroup,
+                    &axis.weights[static_cast<size_t>(x) * axis.taps], axis.taps,
+                    &blended[static_cast<size_t>(x) * kGroup]);
+    for (int r = 0; r < rows; ++r)
+      move_pixels<kGroup, 3>(&blended[4 * static_cast<size_t>(r)], out.row(y + r), width);
   }
   return out;
 }
 
-Image resize_rows(const Image& image, int height, const Filter& filter) {
+// `image` begins at row `top` of the axis.
+Image resize_rows(const Image& image, const Axis& axis, int top) {
   constexpr int kBlock = 64;
-  const Axis axis = make_axis(image.height, height, filter);
-  Image out(image.width, height);
+  Image out(image.width, axis.count());
   const size_t bytes = 3 * static_cast<size_t>(image.width);
-  for (int y = 0; y < height; ++y) {
+  for (int y = 0; y < out.height; ++y) {
     const int32_t* weights = &axis.weights[static_cast<size_t>(y) * axis.taps];
-    const uint8_t* from = image.row(axis.first[y]);
+    const uint8_t* from = image.row(axis.first[y] - top);
     uint8_t* to = out.row(y);
     size_t x = 0;
     for (; x + kBlock <= bytes; x += kBlock)
       blend<kBlock>(from + x, bytes, weights, axis.taps, to + x);
-    for (; x < bytes; ++x) blend<1>(from + x, bytes, weights, axis.taps, to + x);
+    if (x < bytes && x > 0)  // the last block overlaps the one before
+      blend<kBlock>(from + bytes - kBlock, bytes, weights, axis.taps, to + bytes - kBlock);
+    for (; x < bytes && bytes < kBlock; ++x) blend<1>(from + x, bytes, weights, axis.taps, to + x);
   }
   return out;
 }
 
 }  // namespace
 
-Image resize(const Image& image, int width, int height, Interpolation interpolation) {
-  require(!image.pixels.empty() && width > 0 && height > 0, "resize: ", image.width, " x ",
-          image.height, " to ", width, " x ", height);
+Image resize(const Image& image, int width, int height, Interpolation interpolation,
+             const Window& part) {
+  require(!image.pixels.empty() && part.left >= 0 && part.top >= 0 && part.width > 0 &&
+              part.height > 0 && part.width <= width - part.left &&
+              part.height <= height - part.top,
+          "resize: ", image.width, " x ", image.height, " to ", part.width, " x ", part.height,
+          " at (", part.top, ", ", part.left, ") of ", width, " x ", height);
+  require(interpolation != Interpolation::tf_bilinear, "resize: tf_bilinear gives no bytes");
   const Filter filter =
       interpolation == Interpolation::bilinear ? Filter{1.0, triangle} : Filter{2.0, cubic};
-  const bool columns = width != image.width, rows = height != image.height;
-  if (!columns && !rows) return image;
-  if (!rows) return resize_columns(image, width, filter);
-  if (!columns) return resize_rows(image, height, filter);
-  return resize_rows(resize_columns(image, width, filter), height, filter);
+  const Axis columns = make_axis(image.width, width, filter, part.left, part.width);
+  const Axis rows = make_axis(image.height, height, filter, part.top, part.height);
+  const int top = rows.first.front(), bottom = rows.first.back() + rows.taps;
+  return resize_rows(resize_columns(image, columns, top, bottom - top), rows, top);
 }
 
-Image resize_short_side(Image image, int side, Interpolation filter, const std::string& name) {
+Image resize(const Image& image, int width, int height, Interpolation interpolation) {
+  if (width == image.width && height == image.height) return image;
+  return resize(image, width, height, interpolation, {0, 0, width, height});
+}
+
+Size ResizeRule::size_of(const Size& image, const std::string& name) const {
   const int64_t w = image.width, h = image.height;
-  if (std::min(w, h) == side) return image;
+  if (shape == Shape::as_decoded || (shape == Shape::short_side && std::min(w, h) == side))
+    return {image.width, image.height};
+  if (shape == Shape::exact) return {side, side};
   const int64_t out_w = w <= h ? side : side * w / h, out_h = w <= h ? side * h / w : side;
   check_image_size(out_w, out_h, name + " resized");
-  return resize(image, static_cast<int>(out_w), static_cast<int>(out_h), filter);
+  return {static_cast<int>(out_w), static_cast<int>(out_h)};
+}
+
+Image resize(Image image, const ResizeRule& rule, const std::string& name) {
+  const Size size = rule.size_of(image, name);
+  if (size.width == image.width && size.height == image.height) return image;
+  return resize(image, size.width, size.height, rule.filter);
+}
+
+std::string text_of(const ResizeRule& rule) {
+  if (rule.shape == ResizeRule::Shape::as_decoded) return "decoded";
+  return (rule.shape == ResizeRule::Shape::exact ? "exact" : "short") + std::to_string(rule.side) +
+         (rule.filter == Interpolation::bicubic ? "-bicubic" : "-bilinear");
+}
+
+std::vector<float> resize_tf(const ImageView& image, int width, int height) {
+  struct Tap {
+    int low, high;
+    float t;
+  };
+  const auto taps = [](int n, int m) {
+    std::vector<Tap> out(static_cast<size_t>(m));
+    const float scale = static_cast<float>(n) / static_cast<float>(m);
+    for (int i = 0; i < m; ++i) {
+      const float x = static_cast<float>(i) * scale;
+      const int low = static_cast<int>(x);
+      out[static_cast<size_t>(i)] = {std::min(low, n - 1), std::min(low + 1, n - 1),
+                                     x - static_cast<float>(low)};
+    }
+    return out;
+  };
+  const std::vector<Tap> columns = taps(image.width, width), rows = taps(image.height, height);
+  std::vector<float> out;
+  out.reserve(3 * columns.size() * rows.size());
+  for (const Tap& y : rows)
+    for (const Tap& x : columns)
+      for (int c = 0; c < 3; ++c) {
+        const auto across = [&](int row) {
+          const float left = image.row(row)[3 * x.low + c], right = image.row(row)[3 * x.high + c];
+          return left + (right - left) * x.t;
+        };
+        const float top = across(y.low), bottom = across(y.high);
+        out.push_back(top + (bottom - top) * y.t);
+      }
+  return out;
 }
 
 }  // namespace lspt

@@ -8,6 +8,7 @@ case $LSPT in /*) ;; *) LSPT=$PWD/$LSPT ;; esac
 work=$(mktemp -d "${TMPDIR:-/tmp}/lspt_program_XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+export XDG_CACHE_HOME="$work/cache"
 failed=0
 passed=0
 
@@ -187,6 +188,36 @@ printf 'X' | dd of=bent.safetensors bs=1 seek=$(($(wc -c <bent.safetensors) - 5)
 refuse "a damaged checkpoint" 4 "damaged" "$LSPT" eval --checkpoint bent.safetensors
 refuse "eval with another backbone" 4 "not the file" "$LSPT" eval --checkpoint lspt --weights timm.safetensors
 refuse "weights that are no checkpoint" 4 "no checkpoint" "$LSPT" eval --checkpoint timm.safetensors
+
+# Bad images left out, with the same result in one go and in two.
+skip="$LSPT train --data set_short $tiny --batch-size 4 --threads 1 --warmup-epochs 0 --bad-images skip --method lspt --prompts 2"
+check "a bad image left out" $skip --epochs 2 --workers 2 --output skipped --json
+grep -q '"bad_images":1' out || fail "the result counts it"
+grep -q "left out: read image: .*short.jpg" skipped/log.txt || fail "the log names it"
+check "left out, one epoch" $skip --epochs 1 --workers 0 --output parted
+check "left out, another" "$LSPT" train --resume parted --epochs 2 --threads 1
+check "the same in one go and in two" cmp skipped/last.safetensors parted/last.safetensors
+check "eval leaves it out" "$LSPT" eval --checkpoint skipped --split train --bad-images skip --json
+grep -q '"bad_images":1' out || fail "eval counts it"
+refuse "eval without" 3 "short.jpg" "$LSPT" eval --checkpoint skipped --split train --bad-images error
+
+# Transforms and the cache.
+for filter in bicubic tf-bilinear; do
+  check "VTAB's transform, $filter" $lspt --transform vtab --interpolation $filter --epochs 1 --output "vtab_$filter"
+  check "eval by it" "$LSPT" eval --checkpoint "vtab_$filter"
+done
+refuse "TensorFlow's filter without VTAB's transform" 2 "needs --transform vtab" $lspt --interpolation tf-bilinear --output y
+refuse "a crop rule without a crop" 2 "does not crop" $lspt --transform vtab --crop-rule torchvision-0.8 --output y
+ls cache/lspt/images/birds-*-short36-bilinear.pixels >/dev/null 2>err && pass "the cache is where it belongs" || fail "the cache is where it belongs"
+check "a cache folder of one's own" $lspt --epochs 1 --cache mine --output own_cache
+check "no cache" $lspt --epochs 1 --cache off --output no_cache
+check "which change nothing" cmp own_cache/last.safetensors no_cache/last.safetensors
+: >plain
+check "a cache that cannot be" $lspt --epochs 1 --cache plain/folder --output no_place
+grep -q "warning: image cache plain/folder.*going on without it" err || fail "and says so"
+check "bench of the loader" "$LSPT" bench --method loader --data birds --img-size 32 --iterations 2 --json
+grep -q '"decoded_again":0' out || fail "the loader's cache is used"
+refuse "bench with data that it does not read" 2 "loader alone" "$LSPT" bench --method lspt --data birds
 
 # Running.
 for method in linear vpt-deep lspt full; do

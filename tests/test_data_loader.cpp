@@ -154,6 +154,92 @@ TEST_CASE("a bad image arrives as its error in next(), and the loader can be sta
   }
 }
 
+TEST_CASE("bad images that are to be left out make their batches smaller, and nothing else") {
+  const TempFolder folder;
+  std::vector<Sample> samples = write_samples(folder, 14);
+  for (const int bad : {1, 4, 5, 6, 7, 13})
+    folder.write(std::to_string(bad) + ".jpg",
+                 read_file(samples[static_cast<size_t>(bad)].path).substr(0, 200));
+  for (const int workers : {0, 1, 3}) {
+    LoaderOptions options = small(false, workers);
+    options.skip_bad = true;
+    Loader loader(samples, options);
+    Loader good({samples[0], samples[2], samples[3]}, small(false, 0));
+    for (int64_t epoch = 0; epoch < 2; ++epoch) {
+      Batch batch, expected;
+      loader.start(epoch);
+      good.start(epoch);
+      std::vector<std::pair<int64_t, std::vector<int64_t>>> read;
+      while (loader.next(batch)) {
+        read.emplace_back(batch.number, batch.indices);
+        CHECK(batch.images.shape()[0] == static_cast<int64_t>(batch.labels.size()));
+        for (size_t i = 0; i < batch.labels.size(); ++i)
+          CHECK(batch.labels[i] == batch.indices[i] % 4);
+        if (batch.number != 0) continue;
+        REQUIRE(good.next(expected));
+        CHECK(batch.images.to_vector() == expected.images.to_vector());
+      }
+      // The second batch held bad images alone.
+      CHECK(read == std::vector<std::pair<int64_t, std::vector<int64_t>>>{
+                        {0, {0, 2, 3}}, {2, {8, 9, 10, 11}}, {3, {12}}});
+      const auto bad = loader.bad_images();
+      REQUIRE(bad.size() == 6);
+      CHECK(bad[0].index == 1);
+      CHECK(contains(bad[0].error, "/1.jpg: truncated"));
+      CHECK(bad[5].index == 13);
+    }
+  }
+  LoaderOptions options = small(false, 2);
+  options.skip_bad = true;
+  Loader all_bad({samples[1], samples[4]}, options);
+  Batch batch;
+  all_bad.start(0);
+  CHECK_FALSE(all_bad.next(batch));
+  CHECK(all_bad.bad_images().size() == 2);
+}
+
+TEST_CASE(
+    "VTAB's transform goes straight to the size, and training changes nothing but the order") {
+  const TempFolder folder;
+  const std::vector<Sample> samples = write_samples(folder, 4);
+  for (const Interpolation filter :
+       {Interpolation::bilinear, Interpolation::bicubic, Interpolation::tf_bilinear}) {
+    LoaderOptions options = small(false, 2);
+    options.transform = Transform::vtab;
+    options.interpolation = filter;
+    Loader eval(samples, options);
+    options.train = true;
+    Loader train(samples, options);
+    Batch batch;
+    eval.start(0);
+    REQUIRE(eval.next(batch));
+    const std::vector<float> values = batch.images.to_vector();
+    const size_t one = values.size() / 4;
+    for (size_t k = 0; k < 4; ++k) {
+      std::vector<float> expected(one);
+      const Image image = load_image(samples[k].path);
+      const Normalizer normalizer(kImageNet);
+      if (filter == Interpolation::tf_bilinear)
+        normalizer.write(resize_tf(image, 24, 24), 24, expected.data());
+      else
+        normalizer.write(resize(image, 24, 24, filter), {}, 24, expected.data());
+      CHECK(std::equal(expected.begin(), expected.end(),
+                       values.begin() + static_cast<long>(k * one)));
+    }
+    train.start(3);
+    REQUIRE(train.next(batch));
+    const std::vector<float> shuffled = batch.images.to_vector();
+    for (size_t i = 0; i < 4; ++i) {
+      const long at = static_cast<long>(i * one), from = batch.indices[i] * static_cast<long>(one);
+      CHECK(std::equal(shuffled.begin() + at, shuffled.begin() + at + static_cast<long>(one),
+                       values.begin() + from));
+    }
+  }
+  LoaderOptions options = small(false, 2);
+  options.interpolation = Interpolation::tf_bilinear;
+  CHECK(contains(error_of([&] { Loader(samples, options); }), "2: loader: tf-bilinear"));
+}
+
 TEST_CASE("a loader can be destroyed or restarted at any moment") {
   const TempFolder folder;
   const std::vector<Sample> samples = write_samples(folder, 12);

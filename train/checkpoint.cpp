@@ -53,10 +53,16 @@ void each_number(P& progress, const Visit& visit) {
 
 /// What the images went through, for readers other than this program.
 std::string transform_of(const Options& o) {
-  return dump({{"img_size", o.img_size},
-               {"resize", "short side to img_size * 8 / 7, then crop"},
-               {"interpolation", o.interpolation},
-               {"normalization", o.normalization}});
+  const std::string size = std::to_string(o.img_size);
+  const bool vtab = o.transform == "vtab";
+  return dump(
+      {{"img_size", o.img_size},
+       {"resize", vtab ? size + " x " + size + ", whatever the shape"
+                       : "short side to " + std::to_string(o.img_size * 8 / 7)},
+       {"crop",
+        vtab ? "none" : "random and mirrored in training, else the centre by " + o.crop_rule},
+       {"interpolation", o.interpolation},
+       {"normalization", o.normalization}});
 }
 
 std::string text_at(const Metadata& metadata, const std::string& key, const std::string& path) {

@@ -172,6 +172,10 @@ int run_bench(const Options& o) {
   for (const std::string& method : split(o.method))
     for (const std::string& dtype : split(o.dtype)) runs.emplace_back(method, dtype);
   require(!runs.empty(), ErrorKind::kUsage, "--method: empty");
+  for (const char* flag : {"data", "dataset", "workers"})
+    require(o.method == "loader" || !o.has(flag), ErrorKind::kUsage, "--", flag,
+            ": has an effect with --method loader alone");
+  if (o.method == "loader") return bench_loader(o);
   if (runs.size() == 1) return measure(o, runs[0].first, runs[0].second);
   // A process each, so that the peak memory of one does not hide another's. No thread runs yet.
   for (const auto& [method, dtype] : runs) {

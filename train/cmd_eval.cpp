@@ -28,6 +28,7 @@ Restored restore_for(const Options& given, Console& console) {
   Restored out;
   out.checkpoint = load_checkpoint(checkpoint_path(given.checkpoint, "best.safetensors"));
   out.checkpoint.options.workers = given.workers;
+  out.checkpoint.options.cache = given.cache;
   out.checkpoint.options.device = given.device;
   out.model = restore(out.checkpoint, given.weights, ErrorKind::kWeights, console);
   return out;
@@ -61,12 +62,12 @@ std::vector<Sample> find_images(const std::vector<std::string>& given) {
       std::string ending = entry.path().extension().string();
       std::transform(ending.begin(), ending.end(), ending.begin(),
                      [](unsigned char c) { return std::tolower(c); });
-      if (entry.is_regular_file() &&
-          (ending == ".jpg" || ending == ".jpeg" || ending == ".png" || ending == ".bmp"))
+      if (entry.is_regular_file() && (ending == ".jpg" || ending == ".jpeg" || ending == ".png" ||
+                                      ending == ".gif" || ending == ".bmp"))
         found.push_back(entry.path().string());
     }
     require(!found.empty(), ErrorKind::kData, "predict ", path,
-            ": no .jpg, .jpeg, .png or .bmp file in this folder");
+            ": no .jpg, .jpeg, .png, .gif or .bmp file in this folder");
     std::sort(found.begin(), found.end());
     for (const std::string& file : found) out.push_back({file, 0});
   }
@@ -121,6 +122,7 @@ int run_eval(const Options& given) {
   };
   take("data", &Options::data);
   take("validation-batch-size", &Options::validation_batch_size);
+  take("bad-images", &Options::bad_images);
   // Another data set is laid out in its own way.
   for (const auto& [flag, member] : {std::pair{"dataset", &Options::dataset},
                                      {"train-list", &Options::train_list},
@@ -146,10 +148,12 @@ int run_eval(const Options& given) {
     return true;
   });
   console.clear_bar();
+  LoaderWatch({&loader}).say(console);
   const Json out = {{"checkpoint", given.checkpoint},
                     {"data", o.data},
                     {"split", split},
-                    {"images", loader.samples()},
+                    {"images", e->seen},
+                    {"bad_images", loader.bad_images().size()},
                     {"loss", e->loss},
                     {"top1", e->top1},
                     {"top5", e->top5},
@@ -165,8 +169,8 @@ int run_eval(const Options& given) {
     std::printf("%s\n", text.c_str());
   else
     std::printf("Acc@1 %.4f  Acc@5 %.4f  loss %.6f  mean per class %.4f  (%lld %s images)\n",
-                e->top1, e->top5, e->loss, e->mean_class_top1,
-                static_cast<long long>(loader.samples()), split.c_str());
+                e->top1, e->top5, e->loss, e->mean_class_top1, static_cast<long long>(e->seen),
+                split.c_str());
   return 0;
 }
 
@@ -178,7 +182,8 @@ int run_predict(const Options& given) {
   Model& model = *restored.model;
   Options o = checkpoint.options;
   o.validation_batch_size = given.batch_size;
-  Loader loader(images, loader_options(o, false));
+  o.bad_images = "error";
+  Loader loader(images, loader_options(o, false, false));
   loader.start(0);
   Batch batch;
   while (loader.next(batch)) {

@@ -105,6 +105,8 @@ void say_start(Console& console, const Checkpoint& state, Model& model, const Da
   if (!dataset.note.empty()) console.line("  note: " + dataset.note);
   if (dataset.val.empty())
     console.line("  note: no validation images: the best epoch is chosen on the test images");
+  console.line("images: " + o.transform + ", " + o.interpolation + ", normalization " +
+               o.normalization);
   console.line(format("recipe: %s, lr %g, weight decay %g, %lld epochs (%lld warm-up), batch %lld",
                       o.opt.c_str(), o.lr, o.weight_decay, static_cast<long long>(o.epochs),
                       static_cast<long long>(o.warmup_epochs),
@@ -136,7 +138,7 @@ std::optional<Evaluation> test_best(Model& model, Loader& test, const RunFolder&
 /// results.json, and the same on standard output. `test` is of the best epoch.
 void write_result(const Options& o, const Progress& progress, const std::vector<EpochRow>& rows,
                   const std::string& split, const std::optional<Evaluation>& test,
-                  const RunFolder& folder, Console& console) {
+                  size_t bad_images, const RunFolder& folder, Console& console) {
   nlohmann::ordered_json out = {{"output", folder.path()},
                                 {"method", o.method},
                                 {"model", o.model},
@@ -144,7 +146,8 @@ void write_result(const Options& o, const Progress& progress, const std::vector<
                                 {"chosen_on", split},
                                 {"best_epoch", progress.best_epoch},
                                 {"best_top1", progress.best_top1},
-                                {"last_top1", rows.empty() ? 0 : rows.back().eval_top1}};
+                                {"last_top1", rows.empty() ? 0 : rows.back().eval_top1},
+                                {"bad_images", bad_images}};
   if (test) {
     out["test_top1"] = test->top1;
     out["test_top5"] = test->top5;
@@ -169,6 +172,7 @@ int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, C
   if (resuming) check_same_data(state, dataset, o);
   state.class_names = dataset.class_names;
   state.data_digest = data_digest_of(dataset);
+  if (!resuming) resolve_transform(o, dataset.layout);
 
   std::unique_ptr<Model> model;
   if (resuming) {
@@ -205,13 +209,15 @@ int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, C
   Trainer trainer(state, *model, train, evaluation, split, folder, console);
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return 128 + signal;
+  size_t bad_images = train.bad_images().size() + evaluation.bad_images().size();
   std::optional<Evaluation> test;
   if (!dataset.val.empty() && !dataset.test.empty()) {
     Loader images(dataset.test, loader_options(o, false));
     test = test_best(*model, images, folder, console);
     if (!test) return 128 + caught_signal();
+    bad_images += images.bad_images().size();
   }
-  write_result(o, state.progress, trainer.rows(), split, test, folder, console);
+  write_result(o, state.progress, trainer.rows(), split, test, bad_images, folder, console);
   return 0;
 }
 

@@ -19,7 +19,7 @@ const std::vector<Command>& commands() {
        "lspt convert ViT-B_16.npz vit.safetensors --dtype bf16", "FILE",
        "the file to read, then the file to write: .safetensors, or .pth, .pt, .bin for PyTorch", 2,
        2},
-      {"bench", kBench, "Speed of training steps and of inference, on random images.",
+      {"bench", kBench, "Speed of training steps and of inference, on random images; of reading.",
        "lspt bench --method forward,vpt-deep,lspt --dtype f32,bf16 --batch-size 8 --json"},
       {"synth", kSynth, "Write a small data set of drawn birds, in CUB-200-2011's layout.",
        "lspt synth --output birds --classes 12"},
@@ -37,12 +37,12 @@ const std::vector<Flag>& flags() {
   constexpr const char* kByMethod = "by method";
   const double big = 1e38, huge = 9007199254740992.0;  // 2^53: every integer below is a double
   static const std::vector<Flag> table = {
-      {"data", ",--data-dir", kTrain | kEval, kData, &O::data, "DIR",
+      {"data", ",--data-dir", kTrain | kEval | kBench, kData, &O::data, "DIR",
        "data set as its owner ships it: CUB-200-2011, NABirds, Oxford Flowers, Stanford Dogs or "
        "Cars, "
        "a VTAB-1k task, VPT's JSON splits, train.txt and test.txt of `path label`, or a folder per "
        "class"},
-      {"dataset", "", kTrain | kEval, kData, &O::dataset,
+      {"dataset", "", kTrain | kEval | kBench, kData, &O::dataset,
        "auto|cub|nabirds|flowers|dogs|cars|vtab|vpt-json|list|folder",
        "layout of the data set; auto: by what the folder holds"},
       {"train-list", "", kTrain | kEval, kData, &O::train_list, "FILE",
@@ -61,10 +61,22 @@ const std::vector<Flag>& flags() {
        "which images to evaluate on; auto: test, or val where there is no test"},
       {"img-size", "", kTrain | kBench, kData, &O::img_size, "N",
        "image size; position embeddings are interpolated to it", 8, 2048, "", "the model's"},
+      {"transform", "", kTrain, kData, &O::transform, "auto|fgvc|vtab",
+       "fgvc: short side to 8/7 of the size, then a crop, random and mirrored in training; vtab: "
+       "straight to the size, nothing random; auto: vtab for data in VTAB's layout"},
+      {"interpolation", "", kTrain, kData, &O::interpolation, "auto|bilinear|bicubic|tf-bilinear",
+       "filter of the resize: Pillow's, or TensorFlow 1's as in VPT's VTAB; auto: bilinear, with "
+       "vtab bicubic"},
+      {"crop-rule", "", kTrain, kData, &O::crop_rule, "torchvision-0.9|torchvision-0.8",
+       "where fgvc's centre crop is: they differ by a pixel in a quarter of the sizes"},
       {"normalization", ",--norm-mean", kTrain, kData, &O::normalization, "auto|imagenet|half",
        "pixel constants; auto: those of the weights' family"},
-      {"interpolation", "", kTrain, kData, &O::interpolation, "bilinear|bicubic",
-       "filter of the resize"},
+      {"bad-images", "", kTrain | kEval, kData, &O::bad_images, "error|skip",
+       "images that cannot be read: an error, or left out, counted and named"},
+      {"cache", "", kTrain | kEval, kData, &O::cache, "DIR",
+       "where decoded images are kept for later runs; off: nowhere; auto: lspt/images in "
+       "$XDG_CACHE_HOME or ~/.cache",
+       0, 0, "", "auto", false},
 
       {"weights", ",--pretrained-path", kTrain | kEval | kPredict, kModel, &O::weights, "FILE",
        "backbone: .safetensors, PyTorch or .npz file (MAE, MoCo v3, DINO, DINOv2, timm, Google, "
@@ -74,7 +86,7 @@ const std::vector<Flag>& flags() {
        "vit_{tiny,small,base,large}_patch{8,14,16}_{size}"},
       {"method", "", kTrain, kModel, &O::method, kMethods, "what is trained"},
       {"method", "", kBench, kModel, &O::method, "LIST",
-       "comma list of methods, and `forward` for inference"},
+       "comma list of methods, and `forward` for inference; or `loader` for reading --data"},
       {"prompts", ",--num-prompts", kTrain, kModel, &O::prompts, "N",
        "prompts (per block where every block has its own)", 0, 4096, "", kByMethod},
       {"prompts", ",--num-prompts", kBench, kModel, &O::prompts, "N",
@@ -167,8 +179,8 @@ const std::vector<Flag>& flags() {
        "GPU: capture a training step once and replay it; the same bits", 0, 0, "", "", false},
       {"threads", "", kModels, kMachine, &O::threads, "N", "compute threads", 1, 4096, "",
        "OMP_NUM_THREADS, or the processors this process may use", false},
-      {"workers", ",-j", kTrain | kEval | kPredict, kMachine, &O::workers, "N",
-       "threads that read images; 0: none", 0, 256, "", "", false},
+      {"workers", ",-j", kModels, kMachine, &O::workers, "N", "threads that read images; 0: none",
+       0, 256, "", "", false},
       {"iterations", "", kBench, kMeasure, &O::iterations, "N", "timed steps", 1, 100000},
       {"warmup", "", kBench, kMeasure, &O::warmup, "N", "steps before the timed ones", 0, 100000},
 

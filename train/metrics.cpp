@@ -38,7 +38,7 @@ std::optional<Evaluation> evaluate(Model& model, Loader& loader,
   Evaluation out;
   out.images.resize(static_cast<size_t>(classes));
   out.correct.resize(static_cast<size_t>(classes));
-  int64_t seen = 0, top1 = 0, top5 = 0;
+  int64_t top1 = 0, top5 = 0;
   Batch batch;
   loader.start(0);
   for (int64_t done = 1; loader.next(batch); ++done) {
@@ -53,11 +53,13 @@ std::optional<Evaluation> evaluate(Model& model, Loader& loader,
       ++out.images[label];
       out.correct[label] += rank[i] == 0;
     }
-    seen += static_cast<int64_t>(rank.size());
+    out.seen += static_cast<int64_t>(rank.size());
     out.loss += static_cast<double>(loss.to_vector()[0]) * static_cast<double>(rank.size());
     if (!progress(done)) return std::nullopt;
   }
-  const double n = static_cast<double>(std::max<int64_t>(seen, 1));
+  require(out.seen > 0 || loader.samples() == 0, ErrorKind::kData, "evaluate: none of ",
+          loader.samples(), " images can be read");
+  const double n = static_cast<double>(std::max<int64_t>(out.seen, 1));
   out.loss /= n;
   out.top1 = 100.0 * static_cast<double>(top1) / n;
   out.top5 = 100.0 * static_cast<double>(top5) / n;

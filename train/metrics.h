@@ -20,11 +20,13 @@ struct Evaluation {
   double loss = 0;                       ///< mean cross-entropy
   double top1 = 0, top5 = 0;             ///< percent of images
   double mean_class_top1 = 0;            ///< percent, mean over classes that have images
+  int64_t seen = 0;                      ///< images; bad ones are left out of everything
   std::vector<int64_t> images, correct;  ///< per class
 };
 
 /// The model on every image of the loader, no tape. `progress` is called after each batch with the
 /// number of batches done; if it returns false the evaluation is abandoned and nothing returned.
+/// Throws Error(kData) if there are images and none can be read.
 std::optional<Evaluation> evaluate(Model& model, Loader& loader,
                                    const std::function<bool(int64_t)>& progress);
 

@@ -19,7 +19,8 @@ struct Options {
   std::string data, dataset = "auto", train_list, val_list, test_list, split = "auto";
   double val_fraction = 0.1;
   int64_t split_seed = 0;
-  std::string normalization = "auto", interpolation = "bilinear";
+  std::string transform = "auto", interpolation = "auto", crop_rule = "torchvision-0.9";
+  std::string normalization = "auto", bad_images = "error", cache = "auto";
   int64_t img_size = 0;
   // model
   std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";

@@ -133,6 +133,16 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
                                                                  : "imagenet";
 }
 
+void resolve_transform(Options& o, const std::string& layout) {
+  if (o.transform == "auto") o.transform = layout == "vtab" ? "vtab" : "fgvc";
+  const bool vtab = o.transform == "vtab";
+  if (o.interpolation == "auto") o.interpolation = vtab ? "bicubic" : "bilinear";
+  require(vtab || o.interpolation != "tf-bilinear", ErrorKind::kUsage,
+          "--interpolation tf-bilinear: needs --transform vtab, fgvc found");
+  require(!vtab || !o.has("crop-rule"), ErrorKind::kUsage,
+          "--crop-rule: has no effect with --transform vtab, which does not crop");
+}
+
 ModelConfig model_config(const Options& o, int num_classes) {
   ModelConfig config;
   config.vit = vit_config(o.model, static_cast<int>(o.img_size));

@@ -20,6 +20,10 @@ struct WeightsHint {
 /// Error(kUsage) for a flag that the method cannot use.
 void resolve(Options& options, const std::optional<WeightsHint>& weights);
 
+/// Settles --transform and what goes with it for a data set of that layout. Throws Error(kUsage)
+/// for a flag that the transform cannot use.
+void resolve_transform(Options& options, const std::string& layout);
+
 /// The model that resolved options describe.
 ModelConfig model_config(const Options& options, int num_classes);
 

@@ -1,6 +1,9 @@
 #include "train/setup.h"
 
+#include <malloc.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 
@@ -9,12 +12,17 @@
 #include "engine/kernel.h"
 #include "engine/parallel.h"
 #include "models/weights/known_files.h"
+#include "train/digest.h"
 
 namespace lspt {
 
 namespace fs = std::filesystem;
 
 void set_up_machine(const Options& options) {
+  // Images come and go: their memory stays with the process, instead of being fetched anew, and
+  // cleared by the system, for each.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
   if (device_of(options) == Device::cuda)
     if constexpr (kHasCuda) cuda::allow_tf32(options.tf32);
   if (options.threads > 0) set_thread_count(static_cast<int>(options.threads));
@@ -35,14 +43,51 @@ Dataset open_data(const Options& o) {
   return dataset;
 }
 
-LoaderOptions loader_options(const Options& o, bool train) {
+namespace {
+
+/// One file a data set and resize rule. "" if there is nowhere to put it.
+std::string cache_file(const Options& o, const ResizeRule& rule) {
+  if (o.cache == "off") return "";
+  fs::path folder = o.cache;
+  if (o.cache == "auto") {
+    const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+    if (cache && *cache)
+      folder = cache;
+    else if (home && *home)
+      folder = fs::path(home) / ".cache";
+    else
+      return "";
+    folder = folder / "lspt" / "images";
+  }
+  const fs::path data = fs::absolute(o.data).lexically_normal();
+  Digest digest;
+  digest.add(data.string());
+  const std::string name = (data.has_filename() ? data : data.parent_path()).filename().string();
+  return (folder / (name.substr(0, 100) + "-" + digest.hex().substr(0, 16) + "-" + text_of(rule) +
+                    ".pixels"))
+      .string();
+}
+
+}  // namespace
+
+LoaderOptions loader_options(const Options& o, bool train, bool cached) {
   LoaderOptions out;
   out.batch_size = train ? o.batch_size : o.validation_batch_size;
   out.img_size = static_cast<int>(o.img_size);
   out.train = train;
   out.normalization = o.normalization == "half" ? kHalf : kImageNet;
-  out.interpolation =
-      o.interpolation == "bicubic" ? Interpolation::bicubic : Interpolation::bilinear;
+  // "auto" is what checkpoints from before the transforms have.
+  out.transform = o.transform == "vtab" ? Transform::vtab : Transform::fgvc;
+  out.interpolation = o.interpolation == "bicubic"       ? Interpolation::bicubic
+                      : o.interpolation == "tf-bilinear" ? Interpolation::tf_bilinear
+                                                         : Interpolation::bilinear;
+  out.crop_rule =
+      o.crop_rule == "torchvision-0.8" ? CropRule::torchvision_0_8 : CropRule::torchvision_0_9;
+  out.skip_bad = o.bad_images == "skip";
+  if (cached)
+    out.cache_file = cache_file(o, resize_rule(out));
+  else
+    out.cache_bytes = 0;
   out.seed = static_cast<uint64_t>(o.seed);
   out.workers = static_cast<int>(o.workers);
   out.device = device_of(o);
@@ -89,6 +134,23 @@ Backbone load_weights(const Options& o) {
     out.hint.normalization = before.normalization;
   }
   return out;
+}
+
+void LoaderWatch::say(Console& console) {
+  size_t more = 0;
+  for (Watched& watched : loaders_) {
+    for (const BadImage& bad : watched.loader->bad_images()) {
+      if (!watched.said.insert(bad.index).second) continue;
+      if (++named_ <= 5)
+        console.warn("left out: " + bad.error);
+      else
+        ++more;
+    }
+    if (const std::string trouble = watched.loader->cache_trouble();
+        !trouble.empty() && !std::exchange(trouble_said_, true))
+      console.warn(trouble + "; going on without it");
+  }
+  if (more > 0) console.warn(format("left out: %zu more images that cannot be read", more));
 }
 
 void say_weights(Console& console, const Backbone& backbone) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "data/loader.h"
 #include "models/model.h"
@@ -20,7 +21,27 @@ std::string device_text(const Options& options);
 
 /// Throws Error(kData), also if there is nothing to evaluate on.
 Dataset open_data(const Options& options);
-LoaderOptions loader_options(const Options& options, bool train);
+/// `cached`: with the file of --cache; else nothing is kept, for images that are read once.
+LoaderOptions loader_options(const Options& options, bool train, bool cached = true);
+
+/// Warns, once each, of images that loaders left out (five by name, then how many) and of a cache
+/// file that is given up.
+class LoaderWatch {
+ public:
+  explicit LoaderWatch(const std::vector<const Loader*>& loaders) {
+    for (const Loader* loader : loaders) loaders_.push_back({loader, {}});
+  }
+  void say(Console& console);
+
+ private:
+  struct Watched {
+    const Loader* loader;
+    std::set<int64_t> said;
+  };
+  std::vector<Watched> loaders_;
+  int named_ = 0;
+  bool trouble_said_ = false;
+};
 
 struct Backbone {
   BackboneFile file;

@@ -6,7 +6,6 @@
 #include "engine/file.h"
 #include "ops/cross_entropy.h"
 #include "train/recipes.h"
-#include "train/setup.h"
 #include "train/signals.h"
 
 namespace lspt {
@@ -42,6 +41,7 @@ Trainer::Trainer(Checkpoint& state, Model& model, Loader& train, Loader& evaluat
       split_(split),
       folder_(folder),
       console_(console),
+      watch_({&train, &evaluation}),
       optimizer_(optimizer_config(options_), model.trainable()),
       step_(model, optimizer_, captures_steps(options_)),
       schedule_(schedule_of(options_, train.batches())),
@@ -64,10 +64,11 @@ int Trainer::run() {
 
 bool Trainer::train_epoch(EpochRow& row) {
   const auto begin = Clock::now();
-  const int64_t begun = progress_.step, first = begun * options_.batch_size;
+  const int64_t begun = progress_.step, first = progress_.seen;
   train_.start(progress_.epoch, begun);
   Batch batch;
   while (train_.next(batch)) {
+    progress_.step = batch.number;  // one of bad images alone was passed over
     row.lr = schedule_.at(progress_.epoch, progress_.step);
     const float loss = train_step(batch, row.lr);
     ++progress_.step;
@@ -78,6 +79,9 @@ bool Trainer::train_epoch(EpochRow& row) {
     report_step(row, loss, row.seconds, begun);
     if (caught_signal() != 0) return false;
   }
+  watch_.say(console_);
+  require(progress_.seen > 0, ErrorKind::kData, "training: none of the ", train_.samples(),
+          " training images of ", options_.data, " can be read");
   // Nothing was left to do if the run was stopped during the evaluation.
   row.lr = schedule_.at(progress_.epoch, train_.batches() - 1);
   row.train_loss = progress_.loss_sum / static_cast<double>(progress_.seen);
@@ -143,6 +147,7 @@ std::optional<Evaluation> Trainer::evaluate_epoch() {
     return caught_signal() == 0;
   });
   evaluation_seconds_ = since(begin);
+  watch_.say(console_);
   return evaluation;
 }
 

@@ -9,6 +9,7 @@
 #include "train/optimizer.h"
 #include "train/run_folder.h"
 #include "train/schedule.h"
+#include "train/setup.h"
 #include "train/step.h"
 
 namespace lspt {
@@ -49,6 +50,7 @@ class Trainer {
   const std::string split_;
   const RunFolder& folder_;
   Console& console_;
+  LoaderWatch watch_;
   Optimizer optimizer_;
   TrainStep step_;
   Schedule schedule_;

@@ -5,9 +5,11 @@ them. Run from the repository's root with Pillow, numpy, torch and torchvision i
 
 decoded.txt     file width height crc32               of Image.open(file).convert("RGB")
 resized.txt     width height to_width to_height filter crc32   of pattern(width, height).resize(...)
+resized_tf.txt  width height to_width to_height crc32   of resize_tf below
 transforms.txt  width height size filter constants top left flip crc32   of the float32 CHW tensor;
                 top = -1 for CenterCrop
 """
+import io
 import os
 import struct
 import zlib
@@ -35,11 +37,37 @@ def soft(width, height):
     return Image.fromarray(np.stack(planes, -1).astype(np.uint8), "RGB")
 
 
+def resize_tf(image, width, height):
+    """tf.compat.v1.image.resize, from resize_bilinear_op.cc: float32, LegacyScaler."""
+    def taps(n, m):
+        x = np.arange(m, dtype=np.float32) * (np.float32(n) / np.float32(m))
+        low = np.floor(x).astype(int)
+        return np.minimum(low, n - 1), np.minimum(low + 1, n - 1), x - low.astype(np.float32)
+    image = image.astype(np.float32)
+    left, right, t = taps(image.shape[1], width)
+    rows = image[:, left] + (image[:, right] - image[:, left]) * t[:, None]
+    top, bottom, t = taps(image.shape[0], height)
+    return rows[top] + (rows[bottom] - rows[top]) * t[:, None, None]
+
+
 def crc(data):
     return zlib.crc32(data)
 
 
-def write_png(name, width, height, depth, color, rows_of_passes):
+def write(name, data):
+    with open(f"{OUT}/{name}", "wb") as f:
+        f.write(data)
+
+
+def write_bmp(name, width, height):
+    """32 bits a pixel, rows from the top."""
+    pixels = np.asarray(pattern(width, height))[..., [2, 1, 0, 0]]
+    header = struct.pack("<IiiHHIIiiII", 40, width, -height, 1, 32, 0, pixels.size, 0, 0, 0, 0)
+    write(name, b"BM" + struct.pack("<IHHI", 54 + pixels.size, 0, 0, 54) + header
+          + pixels.tobytes())
+
+
+def write_png(name, width, height, depth, color, rows_of_passes, trns=None):
     """A PNG from filtered rows, for kinds that Pillow does not write."""
     def chunk(kind, data):
         body = kind + data
@@ -47,9 +75,9 @@ def write_png(name, width, height, depth, color, rows_of_passes):
     interlaced = len(rows_of_passes) > 1
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, int(interlaced))
     raw = b"".join(b"\0" + row for rows in rows_of_passes for row in rows)
-    with open(f"{OUT}/{name}", "wb") as f:
-        f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw))
-                + chunk(b"IEND", b""))
+    write(name, b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+          + (chunk(b"tRNS", trns) if trns else b"") + chunk(b"IDAT", zlib.compress(raw))
+          + chunk(b"IEND", b""))
 
 
 def write_files():
@@ -59,6 +87,17 @@ def write_files():
     picture.save(f"{OUT}/progressive.jpg", quality=80, progressive=True)
     picture.convert("L").save(f"{OUT}/gray.jpg", quality=85)
     picture.convert("CMYK").save(f"{OUT}/cmyk.jpg", quality=90)
+    with open(f"{OUT}/cmyk.jpg", "rb") as f:
+        cmyk = f.read()
+    adobe = cmyk.index(b"\xff\xee\0\x0eAdobe")
+    write("ycck.jpg", cmyk[:adobe + 15] + b"\2" + cmyk[adobe + 16:])  # its colour transform
+    write("cmyk_plain.jpg", cmyk[:adobe] + cmyk[adobe + 16:])
+    buffer = io.BytesIO()
+    picture.crop((0, 0, 16, 16)).save(buffer, "jpeg", quality=75)
+    write("trailing.jpg", buffer.getvalue() + b"after the end \xff\xd8\xff")
+    write("padded.jpg", buffer.getvalue()[:-2] + b"\0\0\0\xff\xd9")
+    picture.crop((9, 9, 10, 10)).save(f"{OUT}/one_pixel.jpg")
+    picture.resize((300, 1)).save(f"{OUT}/flat.jpg")
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees
     picture.save(f"{OUT}/exif_icc.jpg", quality=85, exif=exif, icc_profile=b"not a profile" * 9)
@@ -68,6 +107,13 @@ def write_files():
     with open(f"{OUT}/rgba.png", "rb") as f, open(f"{OUT}/png_inside.jpg", "wb") as g:
         g.write(f.read())
     picture.quantize(13).save(f"{OUT}/palette.png", transparency=3)
+    for colors, bits in ((2, 1), (4, 2), (16, 4), (200, 8)):
+        picture.quantize(colors).save(f"{OUT}/palette_{bits}.png", bits=bits)
+    for bits in (2, 4):
+        rows = np.asarray(pattern(8 * 3, 5))[:, :3 * bits, 0]
+        write_png(f"gray_{bits}.png", 24, 5, bits, 0, [[row.tobytes() for row in rows]])
+    write_png("gray_trns.png", 9, 5, 8, 0, [[bytes(range(y, y + 9)) for y in range(5)]],
+              trns=b"\0\5")
     picture.convert("L").convert("1").save(f"{OUT}/one_bit.png")
     Image.fromarray(np.asarray(pattern(23, 17))[..., :2].copy(), "LA").save(f"{OUT}/gray_alpha.png")
     wide = (np.arange(19 * 11).reshape(11, 19) * 311 % 65536).astype(">u2")
@@ -75,6 +121,9 @@ def write_files():
     write_png("gray16.png", 19, 11, 16, 0, [[row.tobytes() for row in wide]])
     deep = np.stack([wide, wide[::-1], wide[:, ::-1]], -1).astype(">u2")
     write_png("rgb16.png", 19, 11, 16, 2, [[row.tobytes() for row in deep]])
+    for channels, color in ((2, 4), (4, 6)):
+        deep = np.stack([np.roll(wide, k, 1) for k in range(channels)], -1).astype(">u2")
+        write_png(f"alpha16_{channels}.png", 19, 11, 16, color, [[row.tobytes() for row in deep]])
     pixels = np.asarray(pattern(13, 10))
     passes = [pixels[y::dy, x::dx] for x, y, dx, dy in
               ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
@@ -82,12 +131,28 @@ def write_files():
     write_png("interlaced.png", 13, 10, 8, 2, [[row.tobytes() for row in p] for p in passes])
     pattern(23, 17).save(f"{OUT}/rgb.bmp")
     picture.crop((0, 0, 21, 9)).quantize(16).save(f"{OUT}/palette.bmp")
+    picture.crop((0, 0, 21, 9)).convert("1").save(f"{OUT}/one_bit.bmp")
+    write_bmp("rgbx.bmp", 13, 10)
+    small = picture.resize((21, 14)).quantize(60)
+    small.save(f"{OUT}/palette.gif", interlace=0)
+    small.save(f"{OUT}/interlaced.gif", interlace=1, transparency=7)
+    picture.resize((21, 14)).convert("L").save(f"{OUT}/gray.gif")
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (70, 70), np.uint8)).save(
+        f"{OUT}/noise.gif")  # fills the table of codes
+    with open(f"{OUT}/interlaced.gif", "rb") as f:
+        gif = bytearray(f.read())
+    gif[6], gif[8] = 29, 20  # a screen larger than its picture, which stands in a corner of it
+    frame = gif.index(b",\0\0\0\0\x15\0\x0e\0")
+    gif[frame + 1], gif[frame + 3] = 5, 3
+    write("part_of_screen.gif", gif)
+    for name in ("tiny.webp", "tiny.tif"):
+        picture.resize((4, 3)).save(f"{OUT}/{name}")
 
 
 def write_digests():
     with open(f"{OUT}/decoded.txt", "w") as f:
         for name in sorted(os.listdir(OUT)):
-            if not name.endswith(".txt"):
+            if not name.endswith((".txt", ".webp", ".tif")):
                 image = Image.open(f"{OUT}/{name}").convert("RGB")
                 f.write(f"{name} {image.width} {image.height} {crc(image.tobytes())}\n")
     filters = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
@@ -103,6 +168,10 @@ def write_digests():
                 columns = pattern(w, h).resize((to_w, h), resample)
                 data = columns.resize((to_w, to_h), resample).tobytes()
                 f.write(f"{w} {h} {to_w} {to_h} {name} {crc(data)}\n")
+    with open(f"{OUT}/resized_tf.txt", "w") as f:
+        for w, h, to_w, to_h in sizes[:4] + [(37, 50, 224, 224), (300, 200, 64, 43)]:
+            data = resize_tf(np.asarray(pattern(w, h)), to_w, to_h).tobytes()
+            f.write(f"{w} {h} {to_w} {to_h} {crc(data)}\n")
     constants = {"imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
                  "half": ((0.5,) * 3, (0.5,) * 3)}
     modes = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
