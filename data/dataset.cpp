@@ -35,6 +35,16 @@ Dataset open(const DatasetOptions& options) {
                    list(options.val_list, "val.txt"), list(options.test_list, "test.txt"));
 }
 
+void refuse_missing(const std::vector<MissingFile>& missing) {
+  if (missing.empty()) return;
+  std::string list;
+  for (size_t i = 0; i < std::min<size_t>(missing.size(), 5); ++i)
+    list += "\n  " + missing[i].where + ": " + missing[i].path;
+  fail(ErrorKind::kData, "data set: ", missing.size(),
+       missing.size() == 1 ? " listed image is" : " listed images are", " missing",
+       missing.size() > 5 ? "; the first five:" : ":", list);
+}
+
 }  // namespace
 
 Dataset open_dataset(const DatasetOptions& options) {
@@ -48,6 +58,7 @@ Dataset open_dataset(const DatasetOptions& options) {
   } catch (const fs::filesystem_error& failure) {  // a folder that may not be read
     fail(ErrorKind::kData, "data set: ", failure.what());
   }
+  if (!options.keep_missing) refuse_missing(data.missing);
   require(!data.train.empty(), ErrorKind::kData, "data set: ", path, " has no training image");
   if (data.val.empty()) hold_out(data, options.val_fraction, options.split_seed);
   return data;

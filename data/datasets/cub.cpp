@@ -77,7 +77,7 @@ Dataset open_cub(const fs::path& root) {
     part.push_back({path.string(), rank.at(class_of(label.value, label.line))});
     ++listed;
   }
-  missing.report();
+  missing.report(data);
   require(listed == labels.size() && listed == splits.size(), ErrorKind::kData,
           (root / "images.txt").string(), ": ", listed, " images, but image_class_labels.txt has ",
           labels.size(), " lines and train_test_split.txt ", splits.size());

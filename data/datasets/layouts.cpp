@@ -71,17 +71,7 @@ fs::path inside(const fs::path& root, const std::string& relative, const Line& l
 
 void MissingFiles::check(const fs::path& path, const Line& line) {
   std::error_code error;
-  if (fs::is_regular_file(path, error)) return;
-  if (count_++ < 5) first_.push_back(line.where() + ": " + path.string());
-}
-
-void MissingFiles::report() const {
-  if (count_ == 0) return;
-  std::string list;
-  for (const std::string& entry : first_) list += "\n  " + entry;
-  fail(ErrorKind::kData, "data set: ", count_,
-       count_ == 1 ? " listed image is" : " listed images are", " missing",
-       count_ > 5 ? "; the first five:" : ":", list);
+  if (!fs::is_regular_file(path, error)) files_.push_back({path.string(), line.where()});
 }
 
 }  // namespace lspt

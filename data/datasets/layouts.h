@@ -40,16 +40,15 @@ bool parse_integer(std::string_view text, int64_t& value);
 /// root / relative. Throws Error(kData) if that leaves the root.
 fs::path inside(const fs::path& root, const std::string& relative, const Line& line);
 
-/// Collects the listed files that are missing and reports them together.
+/// Collects the listed files that are missing.
 class MissingFiles {
  public:
   void check(const fs::path& path, const Line& line);
-  /// Throws Error(kData) with the first five and the count, if any.
-  void report() const;
+  /// Hands them to open_dataset, which decides whether they are an error.
+  void report(Dataset& data) { data.missing = std::move(files_); }
 
  private:
-  std::vector<std::string> first_;
-  int64_t count_ = 0;
+  std::vector<MissingFile> files_;
 };
 
 }  // namespace lspt

@@ -92,7 +92,7 @@ Dataset open_list(const fs::path& root, const fs::path& train_list, const fs::pa
     missing.check(entries[i].path, entries[i].line);
     (data.*entries[i].part).push_back({entries[i].path.string(), labels[i]});
   }
-  missing.report();
+  missing.report(data);
   return data;
 }
 
