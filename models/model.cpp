@@ -52,7 +52,14 @@ void Model::load(const NamedTensors& values) {
   }
 }
 
-Var Model::features(const Tensor& images, const StepKey& key) const {
+bool Model::features_stay() {
+  const Parameters trained = trainable();
+  return std::all_of(trained.begin(), trained.end(), [&](const Parameter* parameter) {
+    return parameter == &head_weight_ || parameter == &head_bias_;
+  });
+}
+
+Var Model::pooled(const Tensor& images, const StepKey& key) const {
   const PromptConfig& method = config_.prompt;
   const int last = config_.vit.depth - 1;
   const bool token = config_.pool == Pool::token;
@@ -85,9 +92,13 @@ Var Model::features(const Tensor& images, const StepKey& key) const {
   return vit_.final_norm(patch_pool(x, first, x.dim(1)));
 }
 
+Var Model::features(const Tensor& images, const StepKey& key) const {
+  return cast(reshape(pooled(images, key), {images.dim(0), config_.vit.embed_dim}), DType::f32);
+}
+
 Var Model::forward(const Tensor& images, const StepKey& key) {
-  const Var f = reshape(features(images, key), {images.dim(0), config_.vit.embed_dim});
-  return linear(cast(f, DType::f32), head_weight_.var, head_bias_.var);
+  const Var f = images.rank() == 2 ? Var(to_device(images, config_.device)) : features(images, key);
+  return linear(f, head_weight_.var, head_bias_.var);
 }
 
 }  // namespace lspt

@@ -12,5 +12,7 @@ int run_info(const Options& options);
 int run_convert(const Options& options);
 int run_bench(const Options& options);
 int run_synth(const Options& options);
+int run_check(const Options& options);
+int run_features(const Options& options);
 
 }  // namespace lspt

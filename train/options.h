@@ -21,6 +21,7 @@ struct Options {
   int64_t split_seed = 0;
   std::string normalization = "auto", interpolation = "bilinear";
   int64_t img_size = 0;
+  bool no_aug = false;
   // model
   std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";
   int64_t prompts = 0;
@@ -42,7 +43,7 @@ struct Options {
   int64_t threads = 0, workers = 2;
   // output
   std::string output, resume, checkpoint;
-  bool overwrite = false, json = false;
+  bool overwrite = false, json = false, strict = false;
   int64_t log_interval = 10, topk = 5;
   // bench and synth
   int64_t classes = 0, iterations = 10, warmup = 3;
@@ -60,7 +61,9 @@ enum CommandBit : unsigned {
   kInfo = 8,
   kConvert = 16,
   kBench = 32,
-  kSynth = 64
+  kSynth = 64,
+  kCheck = 128,
+  kFeatures = 256
 };
 
 struct Command {

@@ -18,6 +18,8 @@ void set_up_machine(const Options& options);
 /// "cpu, threads 2", or the GPU by name.
 std::string device_text(const Options& options);
 
+/// Throws Error(kUsage) if there is no --data.
+DatasetOptions dataset_options(const Options& options);
 /// Throws Error(kData), also if there is nothing to evaluate on.
 Dataset open_data(const Options& options);
 LoaderOptions loader_options(const Options& options, bool train);
@@ -38,6 +40,16 @@ void say_weights(Console& console, const Backbone& backbone);
 /// Error(mismatch), a missing one with Error(kWeights).
 std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& weights,
                                ErrorKind mismatch, Console& console);
+
+struct Restored {
+  Checkpoint checkpoint;
+  std::unique_ptr<Model> model;
+};
+/// The machine as `given` says, its --checkpoint, and the model of that.
+Restored restore_for(const Options& given, Console& console);
+
+/// A checkpoint's settings with what `given` says about the data set.
+Options with_data(const Options& saved, const Options& given);
 
 /// Trainable values under their names.
 NamedTensors trained_values(Model& model);
