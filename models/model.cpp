@@ -44,8 +44,8 @@ Parameters Model::trainable() {
 void Model::load(const NamedTensors& values) {
   const Parameters all = parameters();
   for (const auto& [name, value] : values) {
-    const auto it = std::find_if(all.begin(), all.end(), [&](const Parameter* parameter) {
-      return parameter->name == name;
+    const auto it = std::find_if(all.begin(), all.end(), [&wanted = name](const Parameter* have) {
+      return have->name == wanted;
     });
     require(it != all.end(), ErrorKind::kWeights, "weights: this model has no parameter ", name);
     assign(**it, value);
