@@ -74,9 +74,28 @@ check "info of a run" "$LSPT" info lspt
 grep -q "best Acc@1" out || fail "info of a run says its best"
 check "convert" "$LSPT" convert full/last.safetensors timm.safetensors
 check "train on the converted file" $train --method linear --weights timm.safetensors --epochs 1 --output converted
+check "convert to PyTorch's format in bf16" "$LSPT" convert full/last.safetensors timm.pth --dtype bf16
+check "info of that" "$LSPT" info timm.pth
+grep -q "150 tensors (bf16)" out && pass "and it holds bf16" || fail "and it holds bf16"
+refuse "converting to no known format" 2 "its ending says the format" "$LSPT" convert timm.pth timm.h5
+refuse "MAE's norm of other weights" 2 "it needs MAE" $train --method linear $weights --mae-norm vpt --output x
 check "bench" "$LSPT" bench $tiny --method forward,lspt --dtype f32,bf16 --prompts 2 --batch-size 2 \
   --iterations 1 --warmup 0 --json
 [ "$(grep -c '"fraction_of_peak":[0-9]' out)" -eq 4 ] && pass "bench prints a line a setting" || fail "bench prints a line a setting"
+
+# The same birds as other layouts name them.
+awk 'BEGIN { printf "{" } NR == FNR { id[$1] = $2; next } { printf "%s\"%s\": %d", s, $2, id[$1]; s = ",\n" }
+  END { print "}" }' birds/image_class_labels.txt birds/images.txt >birds/train.json
+check "train on VPT's JSON splits" $train --dataset vpt-json --method linear --epochs 1 --output json
+grep -q "(vpt-json), 3 classes; images: 33 train, 3 val, 0 test" json/log.txt && pass "and they are named" || fail "and they are named"
+rm birds/train.json
+for list in train800 val200 test; do
+  awk 'NR == FNR { id[$1] = $2; next } { print "images/" $2 "  " id[$1] - 1 }' \
+    birds/image_class_labels.txt birds/images.txt >"birds/$list.txt"
+done
+check "train on a task of VTAB-1k" $train --dataset vtab --method linear --epochs 1 --output vtab
+grep -q "(vtab), 3 classes; images: 36 train, 36 val, 36 test" vtab/log.txt && pass "and its lists are read" || fail "and its lists are read"
+rm birds/train800.txt birds/val200.txt birds/test.txt
 
 # Resuming.
 same() { # NAME A B
@@ -158,6 +177,8 @@ list() { # FOLDER LINE...: a data set of list files
   printf '%s\n' "$@" >"$folder/train.txt"
   data="$LSPT train --data $folder $tiny --method linear --epochs 1 --batch-size 4 --threads 1 --workers 1 --output x"
 }
+mkdir unknown && : >unknown/notes.txt
+refuse "a folder of no known layout" 3 "found notes.txt; one of these" "$LSPT" train --data unknown $tiny --output x
 refuse "no data folder" 3 "nowhere" "$LSPT" train --data nowhere $tiny --output x
 list set1 "good.jpg 0" "absent.jpg 1"
 refuse "a list that names a missing file" 3 "train.txt:2" $data

@@ -19,10 +19,11 @@ const std::vector<Command>& commands() {
       {"features", kFeatures, "What the head reads of every image, as .npy files.",
        "lspt features --data CUB_200_2011 --weights mae_pretrain_vit_base.pth --output features"},
       {"info", kInfo, "Say what a weights file or checkpoint is.",
-       "lspt info mae_pretrain_vit_base.pth", "FILE", "a .safetensors or PyTorch file", 1, 1},
-      {"convert", kConvert, "Rewrite weights as safetensors under timm's names.",
-       "lspt convert mae_pretrain_vit_base.pth mae.safetensors", "FILE",
-       "the file to read, then the file to write", 2, 2},
+       "lspt info mae_pretrain_vit_base.pth", "FILE", "a .safetensors, PyTorch or .npz file", 1, 1},
+      {"convert", kConvert, "Rewrite a backbone under timm's names.",
+       "lspt convert ViT-B_16.npz vit.safetensors --dtype bf16", "FILE",
+       "the file to read, then the file to write: .safetensors, or .pth, .pt, .bin for PyTorch", 2,
+       2},
       {"bench", kBench, "Speed of training steps and of inference, on random images.",
        "lspt bench --method forward,vpt-deep,lspt --dtype f32,bf16 --batch-size 8 --json"},
       {"synth", kSynth, "Write a small data set of drawn birds, in CUB-200-2011's layout.",
@@ -43,8 +44,13 @@ const std::vector<Flag>& flags() {
   const double big = 1e38, huge = 9007199254740992.0;  // 2^53: every integer below is a double
   static const std::vector<Flag> table = {
       {"data", ",--data-dir", kSets, kData, &O::data, "DIR",
-       "data set: CUB layout, a folder per class, or train.txt and test.txt of `path label`"},
-      {"dataset", "", kSets, kData, &O::dataset, "auto|cub|list|folder", "layout of the data set"},
+       "data set as its owner ships it: CUB-200-2011, NABirds, Oxford Flowers, Stanford Dogs or "
+       "Cars, "
+       "a VTAB-1k task, VPT's JSON splits, train.txt and test.txt of `path label`, or a folder per "
+       "class"},
+      {"dataset", "", kSets, kData, &O::dataset,
+       "auto|cub|nabirds|flowers|dogs|cars|vtab|vpt-json|list|folder",
+       "layout of the data set; auto: by what the folder holds"},
       {"train-list", "", kSets, kData, &O::train_list, "FILE",
        "list of training images, relative to --data"},
       {"val-list", "", kSets, kData, &O::val_list, "FILE",
@@ -75,8 +81,10 @@ const std::vector<Flag>& flags() {
        "filter of the resize"},
 
       {"weights", ",--pretrained-path", kTrain | kEval | kPredict | kFeatures, kModel, &O::weights,
-       "FILE", "backbone: .safetensors or PyTorch file (MAE, MoCo v3, DINO, timm, Hugging Face)", 0,
-       0, "", "none for train: random; else the file that the checkpoint names"},
+       "FILE",
+       "backbone: .safetensors, PyTorch or .npz file (MAE, MoCo v3, DINO, DINOv2, timm, Google, "
+       "Hugging Face)",
+       0, 0, "", "none for train: random; else the file that the checkpoint names"},
       {"model", ",-m", kTrain | kBench | kFeatures, kModel, &O::model, "NAME",
        "vit_{tiny,small,base,large}_patch{8,14,16}_{size}"},
       {"method", "", kTrain, kModel, &O::method, kMethods, "what is trained"},
@@ -93,6 +101,9 @@ const std::vector<Flag>& flags() {
       {"pool", "", kTrain | kBench | kFeatures, kModel, &O::pool, "auto|token|avg|patches",
        "head input: class row, mean of all other rows, or of the patches alone; auto: avg for MAE, "
        "as the weights' own run had it, else token"},
+      {"mae-norm", "", kTrain, kModel, &O::mae_norm, "stored|vpt",
+       "final norm of MAE weights: the file's, as GaPT has it, or weight 1 and bias 0, as VPT's "
+       "loader leaves its fc_norm"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
       {"train-per-class", "", kSynth, kData, &O::train_per_class, "N", "training images a class", 1,
@@ -164,6 +175,7 @@ const std::vector<Flag>& flags() {
       {"dtype", "", kTrain | kFeatures, kMachine, &O::dtype, "f32|bf16",
        "of the frozen backbone and the activations"},
       {"dtype", "", kBench, kMachine, &O::dtype, "LIST", "comma list of f32 and bf16"},
+      {"dtype", "", kConvert, kOut, &O::dtype, "f32|bf16|f16", "of the tensors written"},
       {"device", "", kModels, kMachine, &O::device, "auto|cpu|cuda", "where to compute", 0, 0, "",
        "", false},
       {"tf32", "", kModels, kMachine, &O::tf32, "0|1",
