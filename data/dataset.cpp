@@ -46,13 +46,23 @@ Dataset open(const DatasetOptions& options) {
   const Place place = find_layout(options);
   MissingFiles missing;
   Dataset data = place.layout->open({place.root, options, missing});
-  missing.report();
+  data.missing = std::move(missing.files);
   data.layout = place.layout->name;
   if (place.root != options.path) add_note(data, "read from " + place.root.string());
   if (place.layout->open != open_vpt_json && has(place.root, "train.json"))
     add_note(data, "train.json is there too: --dataset vpt-json reads it");
   note_what_is_unusual(data);
   return data;
+}
+
+void refuse_missing(const std::vector<MissingFile>& missing) {
+  if (missing.empty()) return;
+  std::string list;
+  for (size_t i = 0; i < std::min<size_t>(missing.size(), 5); ++i)
+    list += "\n  " + missing[i].where + ": " + missing[i].path;
+  fail(ErrorKind::kData, "data set: ", missing.size(),
+       missing.size() == 1 ? " listed image is" : " listed images are", " missing",
+       missing.size() > 5 ? "; the first five:" : ":", list);
 }
 
 }  // namespace
@@ -68,6 +78,7 @@ Dataset open_dataset(const DatasetOptions& options) {
   } catch (const fs::filesystem_error& failure) {  // a folder that may not be read
     fail(ErrorKind::kData, "data set: ", failure.what());
   }
+  if (!options.keep_missing) refuse_missing(data.missing);
   require(!data.train.empty(), ErrorKind::kData, "data set: ", path, " has no training image");
   if (data.val.empty() && !data.trains_on_val)
     hold_out(data, options.val_fraction, options.split_seed);

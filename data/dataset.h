@@ -32,6 +32,11 @@ struct Sample {
   int label = 0;
 };
 
+/// A listed image that is not there, and "images.txt:12", the line that lists it.
+struct MissingFile {
+  std::string path, where;
+};
+
 struct Dataset {
   std::string layout;  ///< one of the above
   std::string note;    ///< what a user should know of how it was read; may be empty
@@ -39,6 +44,8 @@ struct Dataset {
   std::vector<Sample> train;
   std::vector<Sample> val;   ///< what the best epoch is chosen on; empty if there is none
   std::vector<Sample> test;  ///< empty if there is none
+  /// Only with keep_missing: those of the samples above whose file does not exist.
+  std::vector<MissingFile> missing = {};
   /// The training list holds the validation images too, on purpose: nothing is to be held out.
   bool trains_on_val = false;
 };
@@ -53,6 +60,8 @@ struct DatasetOptions {
   /// What hold_out takes from the training images where the data set has no val split of its own.
   double val_fraction = 0;
   uint64_t split_seed = 0;
+  /// Listed images that do not exist are collected in Dataset::missing, not an error.
+  bool keep_missing = false;
 };
 
 /// Reads a data set's lists; every file they name is checked to exist, none is decoded. Where the

@@ -115,9 +115,8 @@ struct Loader::State {
 
   Crop crop_of(int64_t index, const Size& image) const {
     const Random random(options.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
-    return options.train && options.transform == Transform::fgvc
-               ? random_crop(image, options.img_size, random)
-               : center_crop(image, options.img_size, options.crop_rule);
+    return options.random() ? random_crop(image, options.img_size, random)
+                            : center_crop(image, options.img_size, options.crop_rule);
   }
 
   // Fills one entry of a batch. Called without the lock.
@@ -250,6 +249,16 @@ ResizeRule resize_rule(const LoaderOptions& o) {
              : ResizeRule{ResizeRule::Shape::short_side, resize_side(o.img_size), o.interpolation};
 }
 
+std::vector<int64_t> epoch_order(int64_t count, const LoaderOptions& options, int64_t epoch) {
+  std::vector<int64_t> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const Random random(options.seed, static_cast<uint32_t>(epoch), 0, Purpose::shuffle);
+  for (int64_t i = count - 1; options.train && i > 0; --i)
+    std::swap(order[static_cast<size_t>(i)],
+              order[random.below(static_cast<uint64_t>(i), static_cast<uint32_t>(i + 1))]);
+  return order;
+}
+
 Loader::Loader(std::vector<Sample> samples, const LoaderOptions& options) {
   require(options.batch_size >= 1 && options.batch_size <= 1 << 20, ErrorKind::kUsage,
           "loader: batch size ", options.batch_size, ", 1 to 1048576 expected");
@@ -291,12 +300,7 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
   std::unique_lock lock(s.mutex);
   s.finish(lock);
   s.epoch = static_cast<uint32_t>(epoch);
-  s.order.resize(s.samples.size());
-  std::iota(s.order.begin(), s.order.end(), int64_t{0});
-  const Random random(s.options.seed, s.epoch, 0, Purpose::shuffle);
-  for (int64_t i = s.count() - 1; s.options.train && i > 0; --i)
-    std::swap(s.order[static_cast<size_t>(i)],
-              s.order[random.below(static_cast<uint64_t>(i), static_cast<uint32_t>(i + 1))]);
+  s.order = epoch_order(s.count(), s.options, epoch);
   s.taken = first_batch;
   s.claimed = std::min(first_batch * s.options.batch_size, s.count());
   s.waited = 0;

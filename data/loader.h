@@ -24,7 +24,8 @@ constexpr int resize_side(int size) { return size * 8 / 7; }
 struct LoaderOptions {
   int64_t batch_size = 32;
   int img_size = 224;
-  bool train = false;  ///< shuffle, and what the transform does at random; else in order
+  bool train = false;   ///< shuffle; else in order
+  bool augment = true;  ///< with `train`: what the transform does at random
   Transform transform = Transform::fgvc;
   Normalization normalization = kImageNet;
   Interpolation interpolation = Interpolation::bilinear;  ///< tf_bilinear: with vtab alone
@@ -38,13 +39,16 @@ struct LoaderOptions {
   /// memory as far as device_bytes, and a quarter of what is free, reach (a run has two loaders).
   Device device = Device::cpu;
   size_t device_bytes = ~size_t{0};
+
+  /// Whether an image looks different in every epoch.
+  bool random() const { return train && augment && transform == Transform::fgvc; }
 };
 
 /// What is kept of each image.
 ResizeRule resize_rule(const LoaderOptions& options);
 
 struct Batch {
-  Tensor images;  ///< (B, 3, S, S) f32 on the loader's device
+  Tensor images;  ///< (B, 3, S, S) f32 on the loader's device; or features, see train/
   std::vector<int> labels;
   std::vector<int64_t> indices;  ///< into the samples the loader was given
   int64_t number = 0;            ///< its place in the epoch
@@ -55,30 +59,48 @@ struct BadImage {
   std::string error;
 };
 
+/// What trains and evaluates a model takes its batches from.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  virtual int64_t batches() const = 0;
+  virtual int64_t samples() const = 0;
+  /// Begins an epoch, at batch `first_batch` when resuming; drops what was left of another.
+  virtual void start(int64_t epoch, int64_t first_batch = 0) = 0;
+  /// The next batch, or false when the epoch is over.
+  virtual bool next(Batch& batch) = 0;
+  /// Seconds that next() has waited for images since the last start().
+  virtual double wait_seconds() const = 0;
+  virtual std::vector<BadImage> bad_images() const = 0;  ///< left out so far, by index
+  virtual std::string cache_trouble() const = 0;  ///< why the cache file is not in use, or ""
+};
+
+/// Numbers 0 .. count-1 in the order of an epoch: a Fisher-Yates shuffle by (seed, epoch) for
+/// training, else as they are.
+std::vector<int64_t> epoch_order(int64_t count, const LoaderOptions& options, int64_t epoch);
+
 /// The content of every batch is a function of (samples, options, epoch, batch) alone: not of the
 /// number of workers, nor of what was read before. Training order is a Fisher-Yates shuffle by
 /// (seed, epoch); the last batch may be smaller, and with skip_bad one with bad images is. No image
 /// stands in for another. Decoded and resized images are kept in a file or in memory; what does not
 /// fit is decoded again each time.
-class Loader {
+class Loader : public BatchSource {
  public:
   /// Throws Error(kUsage) for a batch size, image size or number of workers out of range, or a
   /// filter that the transform has not.
   Loader(std::vector<Sample> samples, const LoaderOptions& options);
-  ~Loader();  ///< stops at the next image boundary; never waits for the rest of the epoch
+  ~Loader() override;  ///< stops at the next image boundary; never waits for the rest of the epoch
 
-  int64_t batches() const;
-  int64_t samples() const;
-  /// Begins an epoch, at batch `first_batch` when resuming; drops what was left of another.
-  void start(int64_t epoch, int64_t first_batch = 0);
-  /// The next batch, or false when the epoch is over. Throws the error of the first bad image of
-  /// the batch, and the epoch is over; with skip_bad a batch of nothing else is passed over.
-  bool next(Batch& batch);
-  /// Seconds that next() has waited for images since the last start().
-  double wait_seconds() const;
+  int64_t batches() const override;
+  int64_t samples() const override;
+  void start(int64_t epoch, int64_t first_batch = 0) override;
+  /// Throws the error of the first bad image of the batch, and the epoch is over; with skip_bad a
+  /// batch of nothing else is passed over.
+  bool next(Batch& batch) override;
+  double wait_seconds() const override;
   int64_t decoded() const;  ///< images decoded so far; all others came from the cache
-  std::vector<BadImage> bad_images() const;  ///< left out so far, by index
-  std::string cache_trouble() const;         ///< why the cache file is not in use, or ""
+  std::vector<BadImage> bad_images() const override;
+  std::string cache_trouble() const override;
 
  private:
   struct State;

@@ -44,15 +44,22 @@ Parameters Model::trainable() {
 void Model::load(const NamedTensors& values) {
   const Parameters all = parameters();
   for (const auto& [name, value] : values) {
-    const auto it = std::find_if(all.begin(), all.end(), [&](const Parameter* parameter) {
-      return parameter->name == name;
+    const auto it = std::find_if(all.begin(), all.end(), [&wanted = name](const Parameter* have) {
+      return have->name == wanted;
     });
     require(it != all.end(), ErrorKind::kWeights, "weights: this model has no parameter ", name);
     assign(**it, value);
   }
 }
 
-Var Model::features(const Tensor& images, const StepKey& key) const {
+bool Model::features_stay() {
+  const Parameters trained = trainable();
+  return std::all_of(trained.begin(), trained.end(), [&](const Parameter* parameter) {
+    return parameter == &head_weight_ || parameter == &head_bias_;
+  });
+}
+
+Var Model::pooled(const Tensor& images, const StepKey& key) const {
   const PromptConfig& method = config_.prompt;
   const int last = config_.vit.depth - 1;
   const bool token = config_.pool == Pool::token;
@@ -85,9 +92,13 @@ Var Model::features(const Tensor& images, const StepKey& key) const {
   return vit_.final_norm(patch_pool(x, first, x.dim(1)));
 }
 
+Var Model::features(const Tensor& images, const StepKey& key) const {
+  return cast(reshape(pooled(images, key), {images.dim(0), config_.vit.embed_dim}), DType::f32);
+}
+
 Var Model::forward(const Tensor& images, const StepKey& key) {
-  const Var f = reshape(features(images, key), {images.dim(0), config_.vit.embed_dim});
-  return linear(cast(f, DType::f32), head_weight_.var, head_bias_.var);
+  const Var f = images.rank() == 2 ? Var(to_device(images, config_.device)) : features(images, key);
+  return linear(f, head_weight_.var, head_bias_.var);
 }
 
 }  // namespace lspt

@@ -43,11 +43,16 @@ class Model {
   void load(const NamedTensors& values);
 
   /// images (B, 3, S, S) f32, normalized, on any device -> logits (B, num_classes) f32. Recorded if
-  /// a Tape is alive; prompt dropout acts only then.
+  /// a Tape is alive; prompt dropout acts only then. Features (B, embed_dim), which `features` gave
+  /// before, may stand for their images.
   Var forward(const Tensor& images, const StepKey& key = {});
+  /// images -> what the head reads of them, (B, embed_dim) f32.
+  Var features(const Tensor& images, const StepKey& key = {}) const;
+  /// Whether the head alone has gradients: an image then has the same features at every step.
+  bool features_stay();
 
  private:
-  Var features(const Tensor& images, const StepKey& key) const;
+  Var pooled(const Tensor& images, const StepKey& key) const;
 
   ModelConfig config_;
   ViT vit_;

@@ -55,6 +55,10 @@ result "a checkpoint of the GPU evaluates the same on the CPU"
 result "predict"
 $train --method full --dtype bf16 --device cuda --epochs 1 --clip-grad 1 --output full >out 2>err
 result "train everything in bf16, gradients limited"
+probe="$train --method linear --no-aug --device cuda --epochs 3"
+$probe --output probe >out 2>err && $probe --cuda-graph off --output plain_probe >out 2>err
+cmp probe/last.safetensors plain_probe/last.safetensors >err 2>&1
+result "a linear probe on kept features"
 "$LSPT" bench $tiny --device cuda --method forward,lspt --dtype bf16 --prompts 2 --batch-size 2 \
   --iterations 1 --warmup 0 --json >out 2>err
 [ "$(grep -c '"ops":\[' out)" -eq 2 ]

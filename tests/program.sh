@@ -109,6 +109,31 @@ check "and two more" "$LSPT" train --resume parts --epochs 3 --threads 1 --worke
 same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
 [ "$(cut -d, -f1-7 straight/metrics.csv)" = "$(cut -d, -f1-7 parts/metrics.csv)" ] && pass "and so is metrics.csv" || fail "and so is metrics.csv"
 
+# A linear probe without augmentation reads its images once; resuming reads them again.
+probe="$train --method linear $weights --no-aug"
+check "a linear probe" $probe --epochs 3 --output probe
+grep -q "features: of each training and evaluation image once" probe/log.txt && pass "says that it keeps features" || fail "says that it keeps features"
+check "its first epoch" $probe --epochs 1 --output probe_parts
+check "and two more, on all processors" "$LSPT" train --resume probe_parts --epochs 3
+same "1 + 2 epochs of it are 3 epochs" probe probe_parts
+check "eval of it on images" "$LSPT" eval --checkpoint probe --split val
+grep -q "Acc@1 $(cut -d, -f5 probe/metrics.csv | tail -n +2 | sort -g | tail -n 1) " out && pass "agrees with its features" || fail "agrees with its features"
+
+# Features as files.
+check "features of weights" "$LSPT" features --data birds $tiny $weights --threads 1 --output features
+[ "$(ls features | tr '\n' ' ')" = "classes.txt features_test.npy features_train.npy labels_test.npy labels_train.npy paths_test.txt paths_train.txt " ] &&
+  pass "a split's features, labels and paths" || { ls features >err; fail "a split's features, labels and paths"; }
+# 24 images, 192 values of 4 bytes, behind a header of 128 bytes.
+[ "$(wc -c <features/features_train.npy)" -eq $((128 + 24 * 192 * 4)) ] && [ "$(wc -l <features/paths_train.txt)" -eq 24 ] &&
+  [ -f "birds/$(head -n 1 features/paths_train.txt)" ] && pass "of the right size" || fail "of the right size"
+check "features again, in other batches" "$LSPT" features --data birds $tiny $weights --threads 1 --batch-size 5 --workers 0 --output features2
+check "are the same bytes" diff -r features features2
+check "features of a tuned model" "$LSPT" features --checkpoint lspt --output features3
+[ -s features3/features_val.npy ] && ! cmp -s features/features_test.npy features3/features_test.npy &&
+  pass "are its own, in its own splits" || fail "are its own, in its own splits"
+refuse "features of nothing" 2 "one of the two" "$LSPT" features --data birds --output x
+refuse "features of a checkpoint otherwise" 2 "is the checkpoint's" "$LSPT" features --checkpoint lspt --pool avg --output x
+
 # Stopping by signals, wherever they find the run. The cosine depends on --epochs, so all of it counts.
 long="$lspt $weights --epochs 40 --warmup-epochs 2 --log-interval 1"
 check "forty epochs" $long --output long
@@ -166,6 +191,39 @@ for bad in short corrupt page empty; do
   refuse "a bad image ($bad)" 3 "$bad.jpg" $data
   rm -rf x
 done
+# The same, looked at beforehand.
+check "check of a good data set" "$LSPT" check --data birds --output checked
+grep -q '^clean$' out && [ "$(wc -l <checked/classes.csv)" -eq 4 ] && [ "$(wc -l <checked/problems.csv)" -eq 1 ] &&
+  pass "finds nothing" || fail "finds nothing"
+found() { # NAME CODE TEXT... : check exits with CODE and standard output has each TEXT
+  name=$1 code=$2
+  shift 2
+  "$LSPT" check --data set $flags >out 2>err
+  got=$?
+  cat out >>err
+  for text in "$@"; do grep -q -e "$text" out || got="$got, no '$text'"; done
+  [ "$got" = "$code" ] && pass "$name" || fail "$name (exit code $got)"
+}
+flags=
+list set "good.jpg 0" "absent.jpg 1" "short.jpg 1" "gone.jpg 0" "page.jpg 0" "empty.jpg 0" "good.jpg 1"
+found "check finds all of it" 3 "missing: 2" "train.txt:2: set/absent.jpg" "train.txt:4: set/gone.jpg" "unreadable: 3" \
+  "set/short.jpg: truncated" "set/page.jpg: an HTML page" "set/empty.jpg: the file is empty" "same content: 1 groups; 1 with two labels" \
+  "conflict, leak, duplicate (same bytes)" '^wrong$'
+cp out first
+for threads in 1 7; do
+  flags="--threads $threads" found "the same on $threads threads" 3
+  cmp out first >err && pass "to the byte" || fail "to the byte"
+done
+flags="--json" found "as JSON" 3 '"verdict":"wrong"' '"why":"set/train.txt:4"'
+[ "$(wc -l <out)" -eq 1 ] && pass "on one line" || fail "on one line"
+rm -r set
+list set "good.jpg 0" "good.jpg 0" "$(basename "$image") 1"
+cp "$image" set
+cp "$(ls birds/images/*/*.jpg | tail -n 1)" set/good.jpg
+printf '%s\n' "good.jpg 0" >set/test.txt
+flags= found "a leak is doubtful" 0 "leak, duplicate" '^doubtful$'
+flags=--strict found "and wrong with --strict" 3 '^doubtful$'
+refuse "check of nothing" 2 "no data set" "$LSPT" check
 refuse "predict a missing image" 3 "absent.jpg" "$LSPT" predict --checkpoint lspt absent.jpg
 
 # Weights.

@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include "data/loader.h"
+#include "engine/digest.h"
 #include "tests/data_fixtures.h"
-#include "train/digest.h"
 
 namespace lspt {
 namespace {

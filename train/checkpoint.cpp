@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "engine/digest.h"
 #include "models/weights/safetensors.h"
 #include "models/weights/weight_file.h"
-#include "train/digest.h"
 
 namespace lspt {
 namespace {

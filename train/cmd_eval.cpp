@@ -17,32 +17,12 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-struct Restored {
-  Checkpoint checkpoint;
-  std::unique_ptr<Model> model;
-};
-
-Restored restore_for(const Options& given, Console& console) {
-  set_up_machine(given);
-  require(!given.checkpoint.empty(), ErrorKind::kUsage, "--checkpoint: none given");
-  Restored out;
-  out.checkpoint = load_checkpoint(checkpoint_path(given.checkpoint, "best.safetensors"));
-  out.checkpoint.options.workers = given.workers;
-  out.checkpoint.options.cache = given.cache;
-  out.checkpoint.options.device = given.device;
-  out.model = restore(out.checkpoint, given.weights, ErrorKind::kWeights, console);
-  return out;
-}
-
 std::string per_class_csv(const Evaluation& e, const std::vector<std::string>& names) {
   std::string text = "class,name,images,correct,top1\n";
   for (size_t k = 0; k < names.size(); ++k) {
     const double top1 = 100.0 * static_cast<double>(e.correct[k]) /
                         static_cast<double>(std::max<int64_t>(e.images[k], 1));
-    std::string name = names[k];
-    for (size_t at = 0; (at = name.find('"', at)) != std::string::npos; at += 2)
-      name.insert(at, "\"");
-    text += std::to_string(k) + ",\"" + name + "\"," + std::to_string(e.images[k]) + "," +
+    text += std::to_string(k) + "," + quoted(names[k]) + "," + std::to_string(e.images[k]) + "," +
             std::to_string(e.correct[k]) + format(",%.4f\n", top1);
   }
   return text;
@@ -116,19 +96,9 @@ int run_eval(const Options& given) {
   const Restored restored = restore_for(given, console);
   const Checkpoint& checkpoint = restored.checkpoint;
   Model& model = *restored.model;
-  Options o = checkpoint.options;
-  const auto take = [&](const char* flag, auto member) {
-    if (given.has(flag)) o.*member = given.*member;
-  };
-  take("data", &Options::data);
-  take("validation-batch-size", &Options::validation_batch_size);
-  take("bad-images", &Options::bad_images);
-  // Another data set is laid out in its own way.
-  for (const auto& [flag, member] : {std::pair{"dataset", &Options::dataset},
-                                     {"train-list", &Options::train_list},
-                                     {"val-list", &Options::val_list},
-                                     {"test-list", &Options::test_list}})
-    if (given.has(flag) || given.has("data")) o.*member = given.*member;
+  Options o = with_data(checkpoint.options, given);
+  if (given.has("validation-batch-size")) o.validation_batch_size = given.validation_batch_size;
+  if (given.has("bad-images")) o.bad_images = given.bad_images;
   const Dataset dataset = open_data(o);
   require(dataset.class_names == checkpoint.class_names, ErrorKind::kData, "eval: ", o.data,
           " has ", dataset.class_names.size(), " classes that are not the checkpoint's ",

@@ -6,6 +6,7 @@
 #include "engine/file.h"
 #include "engine/parallel.h"
 #include "train/commands.h"
+#include "train/feature_source.h"
 #include "train/setup.h"
 #include "train/signals.h"
 #include "train/trainer.h"
@@ -119,9 +120,22 @@ void say_start(Console& console, const Checkpoint& state, Model& model, const Da
                static_cast<double>(o.epochs) / static_cast<double>(o.warmup_epochs)));
 }
 
+void say_features(Console& console, const BatchSource& train, const BatchSource& evaluation) {
+  std::string text;
+  int64_t bytes = 0;
+  for (const auto& [name, source] : {std::pair{"training", &train}, {"evaluation", &evaluation}})
+    if (const auto* features = dynamic_cast<const FeatureSource*>(source)) {
+      text += (text.empty() ? "" : " and ") + std::string(name);
+      bytes += features->bytes();
+    }
+  if (!text.empty())
+    console.line(format("features: of each %s image once, kept in %.1f MB", text.c_str(),
+                        static_cast<double>(bytes) / 1e6));
+}
+
 /// The best epoch's model on the test images, where it was not chosen on them; nothing if a signal
 /// came.
-std::optional<Evaluation> test_best(Model& model, Loader& test, const RunFolder& folder,
+std::optional<Evaluation> test_best(Model& model, BatchSource& test, const RunFolder& folder,
                                     Console& console) {
   const Checkpoint best = load_checkpoint(folder.file("best.safetensors"));
   for (Parameter* parameter : model.trainable())
@@ -194,22 +208,24 @@ int train_in(const RunFolder& folder, Checkpoint& state, const Options& given, C
                                     backbone ? backbone->loaded.values : NamedTensors());
   }
   const std::string split = dataset.val.empty() ? "test" : "val";
-  Loader train(dataset.train, loader_options(o, true));
-  Loader evaluation(dataset.val.empty() ? dataset.test : dataset.val, loader_options(o, false));
+  const auto train = batches_for(*model, dataset.train, loader_options(o, true));
+  const auto evaluation = batches_for(*model, dataset.val.empty() ? dataset.test : dataset.val,
+                                      loader_options(o, false));
 
   console.open_log(folder.file("log.txt"));
   say_start(console, state, *model, dataset);
+  say_features(console, *train, *evaluation);
   if (resuming)
     console.line(format(
         "resuming at epoch %lld/%lld, step %lld of %lld; best Acc@1 %.4f (epoch %lld)",
         static_cast<long long>(state.progress.epoch + 1), static_cast<long long>(o.epochs),
-        static_cast<long long>(state.progress.step + 1), static_cast<long long>(train.batches()),
+        static_cast<long long>(state.progress.step + 1), static_cast<long long>(train->batches()),
         state.progress.best_top1, static_cast<long long>(state.progress.best_epoch)));
   write_atomically(folder.file("config.json"), to_json(o, false) + "\n");
-  Trainer trainer(state, *model, train, evaluation, split, folder, console);
+  Trainer trainer(state, *model, *train, *evaluation, split, folder, console);
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return 128 + signal;
-  size_t bad_images = train.bad_images().size() + evaluation.bad_images().size();
+  size_t bad_images = train->bad_images().size() + evaluation->bad_images().size();
   std::optional<Evaluation> test;
   if (!dataset.val.empty() && !dataset.test.empty()) {
     Loader images(dataset.test, loader_options(o, false));

@@ -38,10 +38,14 @@ const Command* checked_command(int argc, const char* const* argv) {
   const std::string first = argv[1];
   if (first == "--help" || first == "-h" || first == "--version") return nullptr;
   std::vector<std::string> names;
-  for (const Command& command : commands()) names.push_back(command.name);
+  std::string all;
+  for (const Command& command : commands()) {
+    names.push_back(command.name);
+    all += " " + command.name;
+  }
   const auto it = std::find(names.begin(), names.end(), first);
   require(it != names.end(), ErrorKind::kUsage, "command line: no command '", first, "'",
-          suggestion(first, names), " Commands are train eval predict info convert bench synth");
+          suggestion(first, names), " Commands are", all);
   const Command& command = commands()[static_cast<size_t>(it - names.begin())];
   const auto known = spellings(command.bit);
   for (int i = 2; i < argc; ++i) {

@@ -13,5 +13,7 @@ int run_convert(const Options& options);
 int run_bench(const Options& options);
 int bench_loader(const Options& options);  ///< run_bench's --method loader
 int run_synth(const Options& options);
+int run_check(const Options& options);
+int run_features(const Options& options);
 
 }  // namespace lspt

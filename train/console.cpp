@@ -87,4 +87,10 @@ std::string grouped(int64_t number) {
   return text;
 }
 
+std::string quoted(std::string text) {
+  for (size_t at = 0; (at = text.find('"', at)) != std::string::npos; at += 2)
+    text.insert(at, "\"");
+  return "\"" + text + "\"";
+}
+
 }  // namespace lspt

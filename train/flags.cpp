@@ -13,6 +13,11 @@ const std::vector<Command>& commands() {
       {"predict", kPredict, "Classify images.",
        "lspt predict --checkpoint runs/birds --topk 3 photo.jpg folder/", "IMAGE",
        "image files, or folders that are searched for them", 1, 1 << 20},
+      {"check", kCheck,
+       "Look at every image of a data set: missing, unreadable, twice, in two splits.",
+       "lspt check --data CUB_200_2011"},
+      {"features", kFeatures, "What the head reads of every image, as .npy files.",
+       "lspt features --data CUB_200_2011 --weights mae_pretrain_vit_base.pth --output features"},
       {"info", kInfo, "Say what a weights file or checkpoint is.",
        "lspt info mae_pretrain_vit_base.pth", "FILE", "a .safetensors, PyTorch or .npz file", 1, 1},
       {"convert", kConvert, "Rewrite a backbone under timm's names.",
@@ -29,7 +34,8 @@ const std::vector<Command>& commands() {
 
 const std::vector<Flag>& flags() {
   using O = Options;
-  constexpr unsigned kModels = kTrain | kEval | kPredict | kBench;
+  constexpr unsigned kModels = kTrain | kEval | kPredict | kBench | kFeatures;
+  constexpr unsigned kSets = kTrain | kEval | kCheck | kFeatures;
   constexpr const char* kMethods = "linear|full|vpt-shallow|vpt-deep|gapt|gspc|lpc|lspt";
   constexpr const char *kData = "Data", *kModel = "Model", *kVariant = "Variants of the prompts",
                        *kOptim = "Optimization", *kMachine = "Machine", *kOut = "Output",
@@ -37,52 +43,62 @@ const std::vector<Flag>& flags() {
   constexpr const char* kByMethod = "by method";
   const double big = 1e38, huge = 9007199254740992.0;  // 2^53: every integer below is a double
   static const std::vector<Flag> table = {
-      {"data", ",--data-dir", kTrain | kEval | kBench, kData, &O::data, "DIR",
+      {"data", ",--data-dir", kSets | kBench, kData, &O::data, "DIR",
        "data set as its owner ships it: CUB-200-2011, NABirds, Oxford Flowers, Stanford Dogs or "
        "Cars, "
        "a VTAB-1k task, VPT's JSON splits, train.txt and test.txt of `path label`, or a folder per "
        "class"},
-      {"dataset", "", kTrain | kEval | kBench, kData, &O::dataset,
+      {"dataset", "", kSets | kBench, kData, &O::dataset,
        "auto|cub|nabirds|flowers|dogs|cars|vtab|vpt-json|list|folder",
        "layout of the data set; auto: by what the folder holds"},
-      {"train-list", "", kTrain | kEval, kData, &O::train_list, "FILE",
+      {"train-list", "", kSets, kData, &O::train_list, "FILE",
        "list of training images, relative to --data"},
-      {"val-list", "", kTrain | kEval, kData, &O::val_list, "FILE",
+      {"val-list", "", kSets, kData, &O::val_list, "FILE",
        "list of validation images, relative to --data"},
-      {"test-list", "", kTrain | kEval, kData, &O::test_list, "FILE",
+      {"test-list", "", kSets, kData, &O::test_list, "FILE",
        "list of test images, relative to --data"},
       {"val-fraction", "", kTrain, kData, &O::val_fraction, "X",
        "where the data set has no validation split: share of each class's training images that the "
        "best epoch is chosen on; 0: it is chosen on the test images",
        0, 0.9},
-      {"split-seed", "", kTrain, kData, &O::split_seed, "N", "which images --val-fraction takes", 0,
-       huge},
+      {"val-fraction", "", kCheck | kFeatures, kData, &O::val_fraction, "X",
+       "as for train; 0: the splits that the data set has", 0, 0.9, "0"},
+      {"split-seed", "", kTrain | kCheck | kFeatures, kData, &O::split_seed, "N",
+       "which images --val-fraction takes", 0, huge},
       {"split", "", kEval, kData, &O::split, "auto|test|val|train",
        "which images to evaluate on; auto: test, or val where there is no test"},
-      {"img-size", "", kTrain | kBench, kData, &O::img_size, "N",
+      {"img-size", "", kTrain | kBench | kFeatures, kData, &O::img_size, "N",
        "image size; position embeddings are interpolated to it", 8, 2048, "", "the model's"},
-      {"transform", "", kTrain, kData, &O::transform, "auto|fgvc|vtab",
+      {"img-size", "", kCheck, kData, &O::img_size, "N",
+       "input of the network: images with a shorter side are counted as small", 8, 2048, "224"},
+      {"no-aug", "", kTrain, kData, &O::no_aug, "",
+       "train on centre crops, as evaluation sees them: no random crop, no flip. --method linear "
+       "then "
+       "computes the features of an image once"},
+      {"transform", "", kTrain | kFeatures, kData, &O::transform, "auto|fgvc|vtab",
        "fgvc: short side to 8/7 of the size, then a crop, random and mirrored in training; vtab: "
        "straight to the size, nothing random; auto: vtab for data in VTAB's layout"},
-      {"interpolation", "", kTrain, kData, &O::interpolation, "auto|bilinear|bicubic|tf-bilinear",
+      {"interpolation", "", kTrain | kFeatures, kData, &O::interpolation,
+       "auto|bilinear|bicubic|tf-bilinear",
        "filter of the resize: Pillow's, or TensorFlow 1's as in VPT's VTAB; auto: bilinear, with "
        "vtab bicubic"},
-      {"crop-rule", "", kTrain, kData, &O::crop_rule, "torchvision-0.9|torchvision-0.8",
+      {"crop-rule", "", kTrain | kFeatures, kData, &O::crop_rule, "torchvision-0.9|torchvision-0.8",
        "where fgvc's centre crop is: they differ by a pixel in a quarter of the sizes"},
-      {"normalization", ",--norm-mean", kTrain, kData, &O::normalization, "auto|imagenet|half",
-       "pixel constants; auto: those of the weights' family"},
+      {"normalization", ",--norm-mean", kTrain | kFeatures, kData, &O::normalization,
+       "auto|imagenet|half", "pixel constants; auto: those of the weights' family"},
       {"bad-images", "", kTrain | kEval, kData, &O::bad_images, "error|skip",
        "images that cannot be read: an error, or left out, counted and named"},
-      {"cache", "", kTrain | kEval, kData, &O::cache, "DIR",
+      {"cache", "", kTrain | kEval | kFeatures, kData, &O::cache, "DIR",
        "where decoded images are kept for later runs; off: nowhere; auto: lspt/images in "
        "$XDG_CACHE_HOME or ~/.cache",
        0, 0, "", "auto", false},
 
-      {"weights", ",--pretrained-path", kTrain | kEval | kPredict, kModel, &O::weights, "FILE",
+      {"weights", ",--pretrained-path", kTrain | kEval | kPredict | kFeatures, kModel, &O::weights,
+       "FILE",
        "backbone: .safetensors, PyTorch or .npz file (MAE, MoCo v3, DINO, DINOv2, timm, Google, "
        "Hugging Face)",
        0, 0, "", "none for train: random; else the file that the checkpoint names"},
-      {"model", ",-m", kTrain | kBench, kModel, &O::model, "NAME",
+      {"model", ",-m", kTrain | kBench | kFeatures, kModel, &O::model, "NAME",
        "vit_{tiny,small,base,large}_patch{8,14,16}_{size}"},
       {"method", "", kTrain, kModel, &O::method, kMethods, "what is trained"},
       {"method", "", kBench, kModel, &O::method, "LIST",
@@ -95,7 +111,7 @@ const std::vector<Flag>& flags() {
        "", kByMethod},
       {"prompt-dropout", "", kBench, kModel, &O::prompt_dropout, "X", "dropout on prompts", 0,
        0.99},
-      {"pool", "", kTrain | kBench, kModel, &O::pool, "auto|token|avg|patches",
+      {"pool", "", kTrain | kBench | kFeatures, kModel, &O::pool, "auto|token|avg|patches",
        "head input: class row, mean of all other rows, or of the patches alone; auto: avg for MAE, "
        "as the weights' own run had it, else token"},
       {"mae-norm", "", kTrain, kModel, &O::mae_norm, "stored|vpt",
@@ -145,6 +161,8 @@ const std::vector<Flag>& flags() {
        kByMethod},
       {"batch-size", ",-b", kBench | kPredict, kMachine, &O::batch_size, "N", "images a step", 1,
        1 << 16, "8"},
+      {"batch-size", ",-b", kFeatures, kMachine, &O::batch_size, "N", "images a step", 1, 1 << 16,
+       "32"},
       {"validation-batch-size", "", kTrain, kOptim, &O::validation_batch_size, "N",
        "images a step of evaluation", 1, 1 << 16, "", "the batch size"},
       {"validation-batch-size", "", kEval, kOptim, &O::validation_batch_size, "N",
@@ -167,7 +185,7 @@ const std::vector<Flag>& flags() {
       {"seed", "", kTrain | kBench | kSynth, kOptim, &O::seed, "N", "seed of everything random", 0,
        huge},
 
-      {"dtype", "", kTrain, kMachine, &O::dtype, "f32|bf16",
+      {"dtype", "", kTrain | kFeatures, kMachine, &O::dtype, "f32|bf16",
        "of the frozen backbone and the activations"},
       {"dtype", "", kBench, kMachine, &O::dtype, "LIST", "comma list of f32 and bf16"},
       {"dtype", "", kConvert, kOut, &O::dtype, "f32|bf16|f16", "of the tensors written"},
@@ -179,6 +197,8 @@ const std::vector<Flag>& flags() {
        "GPU: capture a training step once and replay it; the same bits", 0, 0, "", "", false},
       {"threads", "", kModels, kMachine, &O::threads, "N", "compute threads", 1, 4096, "",
        "OMP_NUM_THREADS, or the processors this process may use", false},
+      {"threads", "", kCheck, kMachine, &O::threads, "N", "threads that read images", 1, 4096, "",
+       "OMP_NUM_THREADS, or the processors this process may use", false},
       {"workers", ",-j", kModels, kMachine, &O::workers, "N", "threads that read images; 0: none",
        0, 256, "", "", false},
       {"iterations", "", kBench, kMeasure, &O::iterations, "N", "timed steps", 1, 100000},
@@ -188,6 +208,11 @@ const std::vector<Flag>& flags() {
        0, "", "runs/METHOD-MODEL, or the resumed run", false},
       {"output", "", kEval, kOut, &O::output, "DIR", "folder for eval.json and per_class.csv", 0, 0,
        "", "none"},
+      {"output", "", kCheck, kOut, &O::output, "DIR", "folder for classes.csv and problems.csv", 0,
+       0, "", "none"},
+      {"output", "", kFeatures, kOut, &O::output, "DIR",
+       "folder for features_SPLIT.npy, labels_SPLIT.npy, paths_SPLIT.txt and classes.txt", 0, 0, "",
+       "required"},
       {"output", "", kSynth, kOut, &O::output, "DIR", "folder to write; new or empty", 0, 0, "",
        "required"},
       {"resume", "", kTrain, kOut, &O::resume, "PATH",
@@ -196,10 +221,15 @@ const std::vector<Flag>& flags() {
        "", "", false},
       {"checkpoint", "", kEval | kPredict, kModel, &O::checkpoint, "PATH",
        "checkpoint, or run folder: its best.safetensors", 0, 0, "", "required"},
+      {"checkpoint", "", kFeatures, kModel, &O::checkpoint, "PATH",
+       "checkpoint, or run folder, whose tuned model is used as it was trained", 0, 0, "", "none"},
       {"topk", "", kPredict, kOut, &O::topk, "N", "classes to print an image", 1, 1000},
       {"log-interval", "", kTrain, kOut, &O::log_interval, "N",
        "steps between lines where the output is no terminal", 1, 1000000, "", "", false},
-      {"json", "", kTrain | kEval | kPredict | kInfo | kBench, kOut, &O::json, "",
+      {"strict", "", kCheck, kOut, &O::strict, "",
+       "exit with 3 also where data are only doubtful: leaks, duplicates, classes without training "
+       "images"},
+      {"json", "", kTrain | kEval | kPredict | kInfo | kBench | kCheck, kOut, &O::json, "",
        "machine-readable standard output", 0, 0, "", "", false},
   };
   return table;

@@ -28,6 +28,10 @@ int run(const lspt::Invocation& invocation) {
       return lspt::run_bench(invocation.options);
     case lspt::kSynth:
       return lspt::run_synth(invocation.options);
+    case lspt::kCheck:
+      return lspt::run_check(invocation.options);
+    case lspt::kFeatures:
+      return lspt::run_features(invocation.options);
   }
   return 1;
 }

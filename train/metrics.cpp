@@ -32,7 +32,7 @@ std::vector<int64_t> ranks(const Tensor& logits, const std::vector<int>& labels)
   return out;
 }
 
-std::optional<Evaluation> evaluate(Model& model, Loader& loader,
+std::optional<Evaluation> evaluate(Model& model, BatchSource& loader,
                                    const std::function<bool(int64_t)>& progress) {
   const int64_t classes = model.config().num_classes;
   Evaluation out;

@@ -22,6 +22,7 @@ struct Options {
   std::string transform = "auto", interpolation = "auto", crop_rule = "torchvision-0.9";
   std::string normalization = "auto", bad_images = "error", cache = "auto";
   int64_t img_size = 0;
+  bool no_aug = false;
   // model
   std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";
   std::string mae_norm = "stored";
@@ -44,7 +45,7 @@ struct Options {
   int64_t threads = 0, workers = 2;
   // output
   std::string output, resume, checkpoint;
-  bool overwrite = false, json = false;
+  bool overwrite = false, json = false, strict = false;
   int64_t log_interval = 10, topk = 5;
   // bench and synth
   int64_t classes = 0, iterations = 10, warmup = 3;
@@ -62,7 +63,9 @@ enum CommandBit : unsigned {
   kInfo = 8,
   kConvert = 16,
   kBench = 32,
-  kSynth = 64
+  kSynth = 64,
+  kCheck = 128,
+  kFeatures = 256
 };
 
 struct Command {

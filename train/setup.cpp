@@ -8,11 +8,11 @@
 #include <future>
 
 #include "engine/cuda.h"
+#include "engine/digest.h"
 #include "engine/file.h"
 #include "engine/kernel.h"
 #include "engine/parallel.h"
 #include "models/weights/known_files.h"
-#include "train/digest.h"
 
 namespace lspt {
 
@@ -34,10 +34,19 @@ std::string device_text(const Options& options) {
   return "cpu, threads " + std::to_string(thread_count());
 }
 
-Dataset open_data(const Options& o) {
+DatasetOptions dataset_options(const Options& o) {
   require(!o.data.empty(), ErrorKind::kUsage, "--data: no data set given");
-  Dataset dataset = open_dataset({o.data, o.dataset, o.train_list, o.val_list, o.test_list,
-                                  o.val_fraction, static_cast<uint64_t>(o.split_seed)});
+  return {o.data,
+          o.dataset,
+          o.train_list,
+          o.val_list,
+          o.test_list,
+          o.val_fraction,
+          static_cast<uint64_t>(o.split_seed)};
+}
+
+Dataset open_data(const Options& o) {
+  Dataset dataset = open_dataset(dataset_options(o));
   require(!dataset.val.empty() || !dataset.test.empty(), ErrorKind::kData, "data set ", o.data,
           ": neither validation nor test images in its ", dataset.layout, " layout");
   return dataset;
@@ -75,6 +84,7 @@ LoaderOptions loader_options(const Options& o, bool train, bool cached) {
   out.batch_size = train ? o.batch_size : o.validation_batch_size;
   out.img_size = static_cast<int>(o.img_size);
   out.train = train;
+  out.augment = !o.no_aug;
   out.normalization = o.normalization == "half" ? kHalf : kImageNet;
   // "auto" is what checkpoints from before the transforms have.
   out.transform = o.transform == "vtab" ? Transform::vtab : Transform::fgvc;
@@ -208,6 +218,35 @@ std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& 
     require(checkpoint.trained.contains(parameter->name), ErrorKind::kWeights,
             "checkpoint: trained values of ", parameter->name, " are missing");
   return model;
+}
+
+Restored restore_for(const Options& given, Console& console) {
+  set_up_machine(given);
+  require(!given.checkpoint.empty(), ErrorKind::kUsage, "--checkpoint: none given");
+  Restored out;
+  out.checkpoint = load_checkpoint(checkpoint_path(given.checkpoint, "best.safetensors"));
+  out.checkpoint.options.workers = given.workers;
+  out.checkpoint.options.cache = given.cache;
+  out.checkpoint.options.device = given.device;
+  out.model = restore(out.checkpoint, given.weights, ErrorKind::kWeights, console);
+  return out;
+}
+
+Options with_data(const Options& saved, const Options& given) {
+  Options out = saved;
+  const auto take = [&](const char* flag, auto member) {
+    if (given.has(flag)) out.*member = given.*member;
+  };
+  take("data", &Options::data);
+  take("val-fraction", &Options::val_fraction);
+  take("split-seed", &Options::split_seed);
+  // Another data set is laid out in its own way.
+  for (const auto& [flag, member] : {std::pair{"dataset", &Options::dataset},
+                                     {"train-list", &Options::train_list},
+                                     {"val-list", &Options::val_list},
+                                     {"test-list", &Options::test_list}})
+    if (given.has(flag) || given.has("data")) out.*member = given.*member;
+  return out;
 }
 
 }  // namespace lspt

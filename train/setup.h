@@ -19,6 +19,8 @@ void set_up_machine(const Options& options);
 /// "cpu, threads 2", or the GPU by name.
 std::string device_text(const Options& options);
 
+/// Throws Error(kUsage) if there is no --data.
+DatasetOptions dataset_options(const Options& options);
 /// Throws Error(kData), also if there is nothing to evaluate on.
 Dataset open_data(const Options& options);
 /// `cached`: with the file of --cache; else nothing is kept, for images that are read once.
@@ -28,14 +30,14 @@ LoaderOptions loader_options(const Options& options, bool train, bool cached = t
 /// file that is given up.
 class LoaderWatch {
  public:
-  explicit LoaderWatch(const std::vector<const Loader*>& loaders) {
-    for (const Loader* loader : loaders) loaders_.push_back({loader, {}});
+  explicit LoaderWatch(const std::vector<const BatchSource*>& loaders) {
+    for (const BatchSource* loader : loaders) loaders_.push_back({loader, {}});
   }
   void say(Console& console);
 
  private:
   struct Watched {
-    const Loader* loader;
+    const BatchSource* loader;
     std::set<int64_t> said;
   };
   std::vector<Watched> loaders_;
@@ -60,6 +62,16 @@ void say_weights(Console& console, const Backbone& backbone);
 /// Error(mismatch), a missing one with Error(kWeights).
 std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& weights,
                                ErrorKind mismatch, Console& console);
+
+struct Restored {
+  Checkpoint checkpoint;
+  std::unique_ptr<Model> model;
+};
+/// The machine as `given` says, its --checkpoint, and the model of that.
+Restored restore_for(const Options& given, Console& console);
+
+/// A checkpoint's settings with what `given` says about the data set.
+Options with_data(const Options& saved, const Options& given);
 
 /// Trainable values under their names.
 NamedTensors trained_values(Model& model);

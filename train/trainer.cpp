@@ -30,7 +30,7 @@ Schedule schedule_of(const Options& o, int64_t steps_per_epoch) {
   return {o.lr, o.min_lr, o.epochs, o.warmup_epochs, steps_per_epoch, o.sched == "epoch"};
 }
 
-Trainer::Trainer(Checkpoint& state, Model& model, Loader& train, Loader& evaluation,
+Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSource& evaluation,
                  const std::string& split, const RunFolder& folder, Console& console)
     : state_(state),
       options_(state.options),

@@ -23,7 +23,7 @@ class Trainer {
  public:
   /// `state` says where to start (its trained tensors are already in the model) and is kept up to
   /// date. `split` is what people call the images of `evaluation`: "val" or "test".
-  Trainer(Checkpoint& state, Model& model, Loader& train, Loader& evaluation,
+  Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSource& evaluation,
           const std::string& split, const RunFolder& folder, Console& console);
 
   /// Returns 0, or the signal that asked to stop: the step under way is finished and
@@ -46,7 +46,7 @@ class Trainer {
   const Options& options_;
   Progress& progress_;
   Model& model_;
-  Loader &train_, &evaluation_;
+  BatchSource &train_, &evaluation_;
   const std::string split_;
   const RunFolder& folder_;
   Console& console_;

@@ -103,17 +103,7 @@ void add_note(Dataset& data, const std::string& sentence) {
 
 void MissingFiles::check(const fs::path& path, const std::string& where) {
   std::error_code error;
-  if (fs::is_regular_file(path, error)) return;
-  if (count_++ < 5) first_.push_back(where + ": " + path.string());
-}
-
-void MissingFiles::report() const {
-  if (count_ == 0) return;
-  std::string list;
-  for (const std::string& entry : first_) list += "\n  " + entry;
-  fail(ErrorKind::kData, "data set: ", count_,
-       count_ == 1 ? " listed image is" : " listed images are", " missing",
-       count_ > 5 ? "; the first five:" : ":", list);
+  if (!fs::is_regular_file(path, error)) files.push_back({path.string(), where});
 }
 
 }  // namespace lspt

@@ -11,16 +11,10 @@ namespace lspt {
 
 namespace fs = std::filesystem;
 
-/// Collects the listed files that are missing and reports them together.
-class MissingFiles {
- public:
+/// Collects the listed files that are missing.
+struct MissingFiles {
+  std::vector<MissingFile> files;
   void check(const fs::path& path, const std::string& where);
-  /// Throws Error(kData) with the first five and the count, if any.
-  void report() const;
-
- private:
-  std::vector<std::string> first_;
-  int64_t count_ = 0;
 };
 
 /// What a reader reads, and where it says which listed files are missing.

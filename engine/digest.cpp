@@ -1,4 +1,4 @@
-#include "train/digest.h"
+#include "engine/digest.h"
 
 #include "engine/error.h"
 
@@ -16,13 +16,17 @@ void Digest::add(std::string_view bytes) {
           "sha256: OpenSSL failed");
 }
 
+std::array<uint8_t, 32> Digest::bytes() {
+  std::array<uint8_t, 32> digest;
+  require(EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1,
+          "sha256: OpenSSL failed");
+  return digest;
+}
+
 std::string Digest::hex() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  require(EVP_DigestFinal_ex(context_.get(), digest, &length) == 1, "sha256: OpenSSL failed");
   std::string text;
-  for (unsigned int i = 0; i < length; ++i)
-    for (const int shift : {4, 0}) text += "0123456789abcdef"[(digest[i] >> shift) & 15];
+  for (const uint8_t byte : bytes())
+    for (const int shift : {4, 0}) text += "0123456789abcdef"[(byte >> shift) & 15];
   return text;
 }
 

@@ -3,6 +3,8 @@
 
 #include <openssl/evp.h>
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,7 +16,8 @@ class Digest {
   Digest();
   /// Bytes of one piece; its length is part of the digest, so that ("ab", "c") is not ("a", "bc").
   void add(std::string_view bytes);
-  std::string hex();  ///< 64 digits; once, at the end
+  std::array<uint8_t, 32> bytes();  ///< once, at the end
+  std::string hex();                ///< the same as 64 digits
 
  private:
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;

@@ -1,0 +1,112 @@
+// lspt features
+#include <cstdio>
+#include <filesystem>
+
+#include "engine/file.h"
+#include "train/commands.h"
+#include "train/meter.h"
+#include "train/npy.h"
+#include "train/setup.h"
+
+namespace lspt {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The untuned backbone of --weights, as `train --method linear` would use it.
+std::unique_ptr<Model> backbone_of(Options& o, Console& console) {
+  require(!o.weights.empty(), ErrorKind::kUsage,
+          "--weights: none given, and no --checkpoint; one of the two expected");
+  set_up_machine(o);
+  o.method = "linear";
+  const Backbone backbone = load_weights(o);
+  say_weights(console, backbone);
+  resolve(o, backbone.hint);
+  return std::make_unique<Model>(model_config(o, 1), backbone.loaded.values);
+}
+
+std::unique_ptr<Model> tuned_model(Options& o, Console& console) {
+  for (const char* flag : {"model", "pool", "img-size", "normalization", "transform",
+                           "interpolation", "crop-rule", "dtype"})
+    require(!o.has(flag), ErrorKind::kUsage, "--", flag, ": is the checkpoint's");
+  Restored restored = restore_for(o, console);
+  const Options given = std::move(o);
+  o = with_data(restored.checkpoint.options, given);
+  o.batch_size = given.batch_size;
+  o.output = given.output;
+  return std::move(restored.model);
+}
+
+/// Relative to the data set's folder if it is in there.
+std::string path_in(const std::string& data, const std::string& path) {
+  const fs::path relative = fs::path(path).lexically_relative(data);
+  const std::string text =
+      relative.empty() || *relative.begin() == ".." ? path : relative.generic_string();
+  require(text.find('\n') == std::string::npos, ErrorKind::kData, "features: ", path,
+          ": a line break in its name; the list of paths has one a line");
+  return text;
+}
+
+void write_split(Model& model, const std::string& split, const std::vector<Sample>& samples,
+                 const Options& o, Console& console) {
+  const auto file = [&](const std::string& name) { return o.output + "/" + name; };
+  const std::string features = file("features_" + split + ".npy"),
+                    labels = file("labels_" + split + ".npy"),
+                    paths = file("paths_" + split + ".txt");
+  if (samples.empty()) {  // nothing of an earlier data set stays
+    std::error_code error;
+    for (const std::string& old : {features, labels, paths}) fs::remove(old, error);
+    return;
+  }
+  LoaderOptions options = loader_options(o, false);
+  options.skip_bad = false;  // a row for every image
+  options.batch_size = o.batch_size;
+  options.cache_bytes = options.device_bytes = 0;
+  Loader loader(samples, options);
+  Meter meter(console, split, loader.samples());
+  write_npy(features, {loader.samples(), model.config().vit.embed_dim}, [&](FileSink& out) {
+    int64_t done = 0;
+    Batch batch;
+    loader.start(0);
+    while (loader.next(batch)) {
+      const Tensor values = to_device(model.features(batch.images).value, Device::cpu);
+      out.write(values.raw(), values.nbytes());
+      meter.show(done += values.rows());
+    }
+  });
+  std::vector<int64_t> numbers;
+  std::string lines;
+  for (const Sample& sample : samples) {
+    numbers.push_back(sample.label);
+    lines += path_in(o.data, sample.path) + "\n";
+  }
+  write_npy(labels, numbers);
+  write_atomically(paths, lines);
+  console.line(format("%s: %s images in %.1f s, %.1f img/s", split.c_str(),
+                      grouped(loader.samples()).c_str(), meter.seconds(),
+                      static_cast<double>(loader.samples()) / meter.seconds()));
+}
+
+}  // namespace
+
+int run_features(const Options& given) {
+  require(!given.output.empty(), ErrorKind::kUsage, "--output: no folder given");
+  Console console;
+  Options o = given;
+  const auto model = given.has("checkpoint") ? tuned_model(o, console) : backbone_of(o, console);
+  const Dataset data = open_dataset(dataset_options(o));
+  if (!given.has("checkpoint")) resolve_transform(o, data.layout);
+  std::error_code error;
+  fs::create_directories(o.output, error);
+  std::string classes;
+  for (const std::string& name : data.class_names) classes += name + "\n";
+  write_atomically(o.output + "/classes.txt", classes);
+  for (const auto& [split, samples] :
+       {std::pair{"train", &data.train}, {"val", &data.val}, {"test", &data.test}})
+    write_split(*model, split, *samples, o, console);
+  std::printf("%s: features (N, %d) of %zu train, %zu val and %zu test images\n", o.output.c_str(),
+              model->config().vit.embed_dim, data.train.size(), data.val.size(), data.test.size());
+  return 0;
+}
+
+}  // namespace lspt

@@ -1,0 +1,51 @@
+/// Features in place of images, for a model whose backbone is never changed.
+#pragma once
+
+#include <memory>
+
+#include "data/loader.h"
+#include "models/model.h"
+
+namespace lspt {
+
+/// The batches of a Loader with the same options, their images replaced by what the model's head
+/// reads of them. Each image goes through the model once: in the first epoch that is seen from
+/// begin to end; from then on batches are gathered from memory, samples x embed_dim x 4 bytes. An
+/// epoch that was resumed in its middle is computed as it comes. No image is kept.
+///
+/// On the CPU, a step on these batches has the bits of a step on the images: there the features of
+/// an image do not depend on the others in its batch (tests/test_train_features.cpp).
+class FeatureSource : public BatchSource {
+ public:
+  /// The model's backbone must not change as long as this lives, and images must not either: see
+  /// Model::features_stay, LoaderOptions::random.
+  FeatureSource(Model& model, const std::vector<Sample>& samples, const LoaderOptions& options);
+
+  int64_t batches() const override { return images_.batches(); }
+  int64_t samples() const override { return images_.samples(); }
+  void start(int64_t epoch, int64_t first_batch = 0) override;
+  bool next(Batch& batch) override;
+  double wait_seconds() const override { return complete_ ? 0 : images_.wait_seconds(); }
+  std::vector<BadImage> bad_images() const override { return images_.bad_images(); }
+  std::string cache_trouble() const override { return images_.cache_trouble(); }
+  int64_t bytes() const { return static_cast<int64_t>(features_.nbytes()); }
+
+ private:
+  Model& model_;
+  const LoaderOptions options_;
+  Loader images_;
+  std::vector<int> labels_;
+  std::vector<bool> bad_;
+  Tensor features_;          // (samples, embed_dim) f32 on the CPU
+  bool complete_ = false;    // whether all of it is there
+  bool from_begin_ = false;  // whether the epoch under way began with its first batch
+  std::vector<int64_t> order_;
+  int64_t taken_ = 0;  // samples
+};
+
+/// FeatureSource where neither the model nor the options change an image's features from epoch to
+/// epoch, else Loader.
+std::unique_ptr<BatchSource> batches_for(Model& model, const std::vector<Sample>& samples,
+                                         const LoaderOptions& options);
+
+}  // namespace lspt

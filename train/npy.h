@@ -1,0 +1,22 @@
+/// NumPy's .npy files, version 1.0.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/file.h"
+#include "engine/tensor.h"
+
+namespace lspt {
+
+/// An array of f32 in row-major order, the file that numpy.save writes: magic, version, length of
+/// the header, a Python dictionary padded to 64 bytes, the values as they lie in memory. `fill`
+/// writes them. Atomic; throws Error(kWrite), Error(kInternal) if `fill` wrote another number of
+/// bytes.
+void write_npy(const std::string& path, const Shape& shape,
+               const std::function<void(FileSink&)>& fill);
+/// One dimension of int64.
+void write_npy(const std::string& path, const std::vector<int64_t>& values);
+
+}  // namespace lspt
