@@ -151,6 +151,34 @@ TEST_CASE("images are read once, and features follow their labels") {
   CHECK(source.wait_seconds() == 0);
 }
 
+TEST_CASE("an image that cannot be read is left out of the kept features too") {
+  const TempFolder folder;
+  std::vector<Sample> samples = write_samples(folder);
+  for (const size_t i : {size_t{2}, size_t{5}}) samples[i].path = folder.write("bad.jpg", "-");
+  Model model(linear_model(DType::f32, Pool::token));
+  LoaderOptions options = options_for(true);
+  options.skip_bad = true;
+  for (const int64_t size : {1, 3}) {  // batches of nothing else, and smaller ones
+    options.batch_size = size;
+    FeatureSource source(model, samples, options);
+    Loader loader(samples, options);
+    Batch a, b;
+    for (const int64_t epoch : {0, 1}) {
+      source.start(epoch);
+      loader.start(epoch);
+      while (loader.next(b)) {
+        REQUIRE(source.next(a));
+        CHECK(a.indices == b.indices);
+        CHECK(a.labels == b.labels);
+        CHECK(a.number == b.number);
+        CHECK(same_bits(a.images, model.features(b.images).value));
+      }
+      CHECK_FALSE(source.next(a));
+    }
+    CHECK(source.bad_images().size() == 2);
+  }
+}
+
 TEST_CASE("features are kept only where they stay") {
   const TempFolder folder;
   const std::vector<Sample> samples = write_samples(folder);

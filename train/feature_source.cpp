@@ -43,11 +43,12 @@ bool FeatureSource::next(Batch& batch) {
     }
     return true;
   }
+  const auto count = static_cast<int64_t>(order_.size());  // 0 before the next start()
   batch = {};
   while (batch.indices.empty()) {  // a batch of bad images alone is passed over
-    if (taken_ >= samples()) return false;
+    if (taken_ >= count) return false;
     batch.number = taken_ / options_.batch_size;
-    const int64_t end = std::min(taken_ + options_.batch_size, samples());
+    const int64_t end = std::min(taken_ + options_.batch_size, count);
     for (; taken_ < end; ++taken_)
       if (const int64_t index = order_[static_cast<size_t>(taken_)];
           !bad_[static_cast<size_t>(index)])
