@@ -55,6 +55,9 @@ CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_
 LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
 TRAIN_SOURCES := $(filter-out train/main.cpp,$(wildcard train/*.cpp))
 TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp,$(wildcard tests/*.cpp))
+# Recipes are inside the program: train/recipes/gapt/cub_mae.toml is gapt/cub_mae.
+RECIPES := $(sort $(wildcard train/recipes/*/*.toml))
+RECIPES_CPP := $(BUILD)/train/embedded_recipes.cpp
 THIRD_SOURCES := third_party/stb_image.cpp
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(patsubst %.cu,$(BUILD)/%.cu.o,$(1)))
 
@@ -83,7 +86,19 @@ $(BUILD)/%.o: %.cpp $(BUILD)/flags | $(BUILD)/setup.done
 	@echo "  $<"
 	@$(CXX) $(CXXFLAGS) -c $< -o $@
 
-$(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES))
+# The folders too: a recipe that is gone leaves the program.
+$(RECIPES_CPP): $(RECIPES) $(wildcard train/recipes train/recipes/*/)
+	@mkdir -p $(@D)
+	@echo "  $(words $(RECIPES)) recipes"
+	@{ printf '#include "train/recipe_file.h"\nnamespace lspt {\n'; \
+	   printf 'const std::vector<EmbeddedRecipe>& embedded_recipes() {\n  static const std::vector<EmbeddedRecipe> all = {\n'; \
+	   for f in $(RECIPES); do n=$${f#train/recipes/}; printf '{"%s", R"toml(' "$${n%.toml}"; cat $$f; printf ')toml"},\n'; done; \
+	   printf '  };\n  return all;\n}\n}  // namespace lspt\n'; } >$@.tmp && mv $@.tmp $@
+
+$(RECIPES_CPP:.cpp=.o): $(RECIPES_CPP) $(BUILD)/flags
+	@$(CXX) $(CXXFLAGS) -c $< -o $@
+
+$(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)) $(RECIPES_CPP:.cpp=.o)
 	@rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/lspt: $(call objects,train/main.cpp $(CUDA_SOURCES)) $(BUILD)/liblspt.a

@@ -1,0 +1,264 @@
+// lspt sweep and lspt recipes
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+
+#include "engine/file.h"
+#include "train/commands.h"
+#include "train/signals.h"
+#include "train/sweep.h"
+
+namespace lspt {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The base's settings with a cell's, unresolved.
+Options options_of(const Options& base, const Sweep& sweep, const Cell& cell) {
+  Options out = base;
+  for (size_t i = 0; i < sweep.axes.size(); ++i) {
+    set_value(out, *sweep.axes[i].flag, cell.values[i]);
+    out.given.insert(sweep.axes[i].flag->name);
+    out.given.erase(rival_of(sweep.axes[i].flag->name));
+  }
+  out.seed = cell.seed;
+  out.output = base.output + "/" + cell_name(sweep.axes, cell);
+  return out;
+}
+
+/// A folder that holds another run than the one asked for is not touched.
+void check_same(const Options& have, const Options& want, const std::string& folder) {
+  std::string differences;
+  for (const Flag& flag : flags()) {
+    if (!(flag.commands & kRun) || !flag.result || is_place(flag)) continue;
+    const std::string old = text_of(have, flag), now = text_of(want, flag);
+    if (old != now) differences += "\n  --" + flag.name + ": " + old + " there, " + now + " here";
+  }
+  require(differences.empty(), ErrorKind::kUsage, "sweep: ", folder,
+          " holds a run with other settings", differences,
+          "\nTake another --output, or --overwrite");
+}
+
+class Runner {
+ public:
+  Runner(Options base, Sweep& sweep, const RunFolder& folder, Inputs& inputs, Console& console)
+      : base_(std::move(base)),
+        sweep_(sweep),
+        folder_(folder),
+        inputs_(inputs),
+        console_(console),
+        choosing_(settings_of(sweep.axes)) {
+    // Of the seeds the one that settings are chosen with is a run that is there already.
+    planned_ = sweep.seeds.size();
+    if (choosing_.size() > 1) planned_ += choosing_.size();
+  }
+
+  /// 0, or the signal that asked for a stop.
+  int operator()() {
+    if (!fs::exists(folder_.file("sweep.json"))) write_tables();  // so that it is a sweep's folder
+    if (choosing_.size() > 1) {
+      for (const auto& values : choosing_)
+        if (const int signal = cell({.values = values, .seed = base_.seed}, false)) return signal;
+      const Cell* best = best_of(sweep_.cells);
+      require(best, ErrorKind::kDiverged, "sweep: training diverged with all ", choosing_.size(),
+              " settings; try smaller learning rates");
+      sweep_.chosen = best->values;
+    } else {
+      sweep_.chosen = choosing_[0];
+    }
+    for (const int64_t seed : sweep_.seeds)
+      if (const int signal = cell({.values = sweep_.chosen, .seed = seed}, true)) return signal;
+    require(std::any_of(sweep_.cells.begin(), sweep_.cells.end(),
+                        [](const Cell& c) { return c.result.diverged.empty(); }),
+            ErrorKind::kDiverged, "sweep: training diverged with every seed");
+    return 0;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  int cell(Cell cell, bool test) {
+    const std::string name = cell_name(sweep_.axes, cell);
+    const std::string at = format("[%zu/%zu] ", ++begun_, planned_) + name;
+    Options options = options_of(base_, sweep_, cell);
+    const auto begin = Clock::now();
+    std::string how = "done before";
+    if (const auto finished = finished_before(options, test)) {
+      cell.result = *finished;
+    } else {
+      cell.result = run_cell(options, test, at);
+      if (cell.result.signal != 0) return cell.result.signal;
+      ++ran_;
+      seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
+      how = clock_text(std::chrono::duration<double>(Clock::now() - begin).count());
+    }
+    for (const EpochRow& row : read_csv(options.output + "/metrics.csv", cell.result.epochs))
+      cell.seconds += row.seconds;
+    const RunResult& r = cell.result;
+    std::string text = at + "  ";
+    text += !r.diverged.empty() ? "diverged"
+                                : format("%s Acc@1 %.4f (epoch %lld)", r.chosen_on.c_str(),
+                                         r.best_top1, static_cast<long long>(r.best_epoch));
+    if (r.test) text += format(", test Acc@1 %.4f", r.test->top1);
+    text += "  " + how;
+    if (ran_ > 0 && begun_ < planned_)
+      text += "  ETA " + clock_text(seconds_ / static_cast<double>(ran_) *
+                                    static_cast<double>(planned_ - begun_));
+    console_.line(text);
+    keep(std::move(cell));
+    return caught_signal();
+  }
+
+  /// The settings as the run will have them.
+  Options resolved(Options options) const {
+    const Backbone* backbone = inputs_.backbone();
+    resolve(options, backbone ? std::optional(backbone->hint) : std::nullopt);
+    return options;
+  }
+
+  std::optional<RunResult> finished_before(const Options& options, bool test) const {
+    auto result = read_result(options.output);
+    if (!result) return std::nullopt;
+    check_same(result->options, resolved(options), options.output);
+    const Backbone* backbone = inputs_.backbone();
+    require(result->data_sha256 == inputs_.digest() &&
+                result->weights_sha256 == (backbone ? backbone->file.sha256 : ""),
+            ErrorKind::kUsage, "sweep: ", options.output,
+            " holds a run on other images or another backbone\nTake another --output, or "
+            "--overwrite");
+    const bool complete =
+        !test || result->test || !result->diverged.empty() || inputs_.data().test.empty();
+    return complete ? result : std::nullopt;
+  }
+
+  RunResult run_cell(const Options& options, bool test, const std::string& at) {
+    const std::string last = options.output + "/last.safetensors";
+    RunPlan plan{.test = test};
+    const bool resuming = fs::exists(last);
+    if (resuming) {
+      plan.state = load_checkpoint(last);
+      check_same(plan.state.options, resolved(options), options.output);
+      plan.resumed = options.output;
+      plan.weights = options.weights;
+    }
+    // What the checkpoint does not keep is as it is now: workers, device, output.
+    plan.state.options = resuming ? resolved(options) : options;
+    const RunFolder folder(options.output, resuming ? FolderMode::resume : FolderMode::overwrite);
+    Console console(at);
+    try {
+      return run(std::move(plan), inputs_, folder, console);
+    } catch (const Error& error) {
+      console.log(std::string("error: ") + error.what());
+      if (error.kind() != ErrorKind::kDiverged) throw;
+      const Backbone* backbone = inputs_.backbone();
+      RunResult result{.options = resolved(options),
+                       .data_sha256 = inputs_.digest(),
+                       .weights_sha256 = backbone ? backbone->file.sha256 : "",
+                       .chosen_on = inputs_.chosen_on(),
+                       .diverged = error.what()};
+      write_atomically(folder.file("results.json"), json_of(result, folder.path(), 2) + "\n");
+      return result;
+    }
+  }
+
+  void keep(Cell cell) {
+    const auto same = [&](const Cell& c) { return c.values == cell.values && c.seed == cell.seed; };
+    const auto it = std::find_if(sweep_.cells.begin(), sweep_.cells.end(), same);
+    if (it == sweep_.cells.end())
+      sweep_.cells.push_back(std::move(cell));
+    else
+      *it = std::move(cell);
+    write_tables();
+  }
+
+  void write_tables() const {
+    write_atomically(folder_.file("sweep.csv"), csv_of(sweep_));
+    write_atomically(folder_.file("sweep.txt"), table_of(sweep_));
+    write_atomically(folder_.file("sweep.json"), json_of(sweep_, 2) + "\n");
+  }
+
+  const Options base_;
+  Sweep& sweep_;
+  const RunFolder& folder_;
+  Inputs& inputs_;
+  Console& console_;
+  const std::vector<std::vector<std::string>> choosing_;
+  size_t planned_ = 0, begun_ = 0, ran_ = 0;
+  double seconds_ = 0;  // of the runs of this process
+};
+
+/// Mistakes show before any work is done.
+void check_settings(const Options& base, const Sweep& sweep) {
+  for (const auto& values : settings_of(sweep.axes)) {
+    Options options = options_of(base, sweep, {.values = values, .seed = base.seed});
+    resolve(options, std::nullopt);
+    model_config(options, 1);
+  }
+}
+
+/// Removes what an earlier sweep wrote into the folders of this one.
+void remove_cells(const Options& base, const Sweep& sweep) {
+  std::vector<int64_t> seeds = sweep.seeds;
+  seeds.push_back(base.seed);
+  for (const auto& values : settings_of(sweep.axes))
+    for (const int64_t seed : seeds) {
+      const std::string path = options_of(base, sweep, {values, seed}).output;
+      if (fs::exists(path)) RunFolder(path, FolderMode::overwrite);
+    }
+}
+
+}  // namespace
+
+int run_sweep(Options options) {
+  const Recipe recipe = apply_recipe(options);
+  set_up_machine(options);
+  require(!options.data.empty(), ErrorKind::kUsage, "--data: no data set given");
+  Sweep sweep;
+  for (const std::string& text : options.sweep) sweep.axes.push_back(parse_axis(text));
+  if (options.sweep.empty()) sweep.axes = recipe.sweep;
+  const std::string& seeds = options.seeds.empty() ? recipe.seeds : options.seeds;
+  sweep.seeds = parse_seeds(seeds.empty() ? "3" : seeds, options.seed);
+  if (options.output.empty()) options.output = "runs/sweep-" + options.method + "-" + options.model;
+  check_settings(options, sweep);
+
+  const bool again = fs::exists(options.output + "/sweep.json");
+  const RunFolder folder(options.output, options.overwrite ? FolderMode::overwrite
+                                         : again           ? FolderMode::resume
+                                                           : FolderMode::fresh);
+  if (options.overwrite) remove_cells(options, sweep);
+  Console console;
+  try {
+    Inputs inputs(options);
+    require(inputs.chosen_on() == "val", ErrorKind::kUsage,
+            "sweep: no validation images to choose on; give --val-fraction");
+    inputs.load(options);
+    console.open_log(folder.file("log.txt"));
+    Runner runner(options, sweep, folder, inputs, console);
+    if (const int signal = runner()) {
+      console.line("stopped and saved; the same command goes on");
+      return 128 + signal;
+    }
+  } catch (const Error& failure) {
+    console.log(std::string("error: ") + failure.what());
+    throw;
+  }
+  std::fputs((options.json ? json_of(sweep) + "\n" : table_of(sweep)).c_str(), stdout);
+  console.line("results are in " + folder.path());
+  return 0;
+}
+
+int run_recipes(const Options& options) {
+  if (!options.files.empty()) {
+    const std::string text = recipe_text(options.files[0]);
+    parse_recipe(text, options.files[0]);
+    std::fputs(text.c_str(), stdout);
+    return 0;
+  }
+  for (const EmbeddedRecipe& recipe : embedded_recipes()) {
+    const std::string text = recipe.text;  // its first line is a comment that says what it is
+    std::printf("%-38s %s\n", recipe.name, text.substr(2, text.find('\n') - 2).c_str());
+  }
+  return 0;
+}
+
+}  // namespace lspt
