@@ -95,7 +95,7 @@ $(RECIPES_CPP): $(RECIPES) $(wildcard train/recipes train/recipes/*/)
 	   for f in $(RECIPES); do n=$${f#train/recipes/}; printf '{"%s", R"toml(' "$${n%.toml}"; cat $$f; printf ')toml"},\n'; done; \
 	   printf '  };\n  return all;\n}\n}  // namespace lspt\n'; } >$@.tmp && mv $@.tmp $@
 
-$(RECIPES_CPP:.cpp=.o): $(RECIPES_CPP) $(BUILD)/flags
+$(RECIPES_CPP:.cpp=.o): $(RECIPES_CPP) $(BUILD)/flags | $(BUILD)/setup.done
 	@$(CXX) $(CXXFLAGS) -c $< -o $@
 
 $(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)) $(RECIPES_CPP:.cpp=.o)
@@ -174,5 +174,5 @@ format:
 clean:
 	rm -rf build build-san
 
--include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
+-include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
            $(CUDA_SOURCES) train/main.cpp tests/cudnn_plans.cpp) $(EMULATED_SOURCES:%=$(EMULATED)/%.o))

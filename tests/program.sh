@@ -157,6 +157,7 @@ check "a finished sweep --json" $sweep --output swept --json
 refuse "a sweep over other settings" 2 "epochs: 12 there, 3 here" $sweep --output swept --epochs 3
 refuse "a sweep into a run's folder" 2 "not empty" $sweep --output lspt
 refuse "a sweep over no flag" 2 "did you mean lr" "$LSPT" sweep --data birds --sweep lrr=1
+refuse "a sweep over what is fixed" 2 "value of its own" "$LSPT" sweep --data birds --lr 1 --sweep lr-base=1,2
 refuse "a sweep over a machine's flag" 2 "a flag of the method" "$LSPT" sweep --data birds --sweep threads=1,2
 refuse "a sweep that cannot choose" 2 "no validation images" $sweep --val-fraction 0 --output z
 refuse "a sweep that diverges everywhere" 5 "with all 2 settings" "$LSPT" sweep --data birds $tiny --batch-size 8 --threads 1 --warmup-epochs 0 \

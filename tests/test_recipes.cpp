@@ -56,8 +56,9 @@ TEST_CASE("every recipe is its file, resolves, and is then what it says") {
     const auto words = resolved(name);
     CHECK(words.at("method") == name.substr(0, name.find('/')));
     for (const auto& [flag, word] : recipe.settings) {
-      CAPTURE(flag->name);
-      CHECK(words.at(flag->name) == word);
+      const std::string key = flag->name;
+      CAPTURE(key);
+      CHECK(words.at(key) == word);
     }
   }
 }
@@ -110,6 +111,21 @@ TEST_CASE("the command line goes before the recipe, the recipe before the method
   CHECK(o.lr == 0.5);
   o = parse({"--lr", "1", "--lr-base", "1"});
   CHECK(error_of([&] { resolve(o, std::nullopt); }).starts_with("2: --lr-base: contradicts --lr"));
+
+  CHECK(run_name(o) == "lspt-vit_base_patch16_224");
+  o.recipe = path;
+  CHECK(run_name(o) == "mine");
+  o.recipe = "gapt/cub_mae";
+  CHECK(run_name(o) == "gapt-cub_mae");
+
+  // Nor is swept over what the command line has.
+  const auto axes = [](std::vector<const char*> words) {
+    Options given = parse(std::move(words));
+    return apply_recipe(given).sweep.size();
+  };
+  CHECK(axes({"--recipe", "vpt-deep/fgvc"}) == 2);
+  CHECK(axes({"--recipe", "vpt-deep/fgvc", "--lr", "1"}) == 1);
+  CHECK(axes({"--recipe", "vpt-deep/fgvc", "--lr-base", "1", "--wd", "0"}) == 0);
 
   // A recipe's flag counts as given: what the method cannot use is refused.
   o = parse({"--recipe", "gapt/cub_mae", "--method", "linear"});

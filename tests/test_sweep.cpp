@@ -173,6 +173,8 @@ TEST_CASE("runs share images unless they would be other images") {
   const auto images = begins(o);
   CHECK(begins(other) == images);
   other.seed = 1;
+  const Loader* val = &inputs.choice(o);
+  CHECK(&inputs.choice(other) == val);  // nothing random about these
   CHECK(begins(other) != images);
   other = o;
   other.batch_size = 2;

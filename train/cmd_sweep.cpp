@@ -1,4 +1,4 @@
-// lspt sweep and lspt recipes
+// lspt sweep
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -68,9 +68,9 @@ class Runner {
     }
     for (const int64_t seed : sweep_.seeds)
       if (const int signal = cell({.values = sweep_.chosen, .seed = seed}, true)) return signal;
-    require(std::any_of(sweep_.cells.begin(), sweep_.cells.end(),
-                        [](const Cell& c) { return c.result.diverged.empty(); }),
-            ErrorKind::kDiverged, "sweep: training diverged with every seed");
+    const std::vector<Cell> runs = finals(sweep_);
+    require(best_of(runs), ErrorKind::kDiverged, "sweep: training diverged with every seed; ",
+            folder_.path(), " has the tables");
     return 0;
   }
 
@@ -210,15 +210,19 @@ void remove_cells(const Options& base, const Sweep& sweep) {
 }  // namespace
 
 int run_sweep(Options options) {
+  Sweep sweep;
+  for (const std::string& text : options.sweep) {
+    sweep.axes.push_back(parse_axis(text));
+    require(!has_or_rival(options, *sweep.axes.back().flag), ErrorKind::kUsage, "--sweep ", text,
+            ": the flag has a value of its own on the command line");
+  }
   const Recipe recipe = apply_recipe(options);
   set_up_machine(options);
   require(!options.data.empty(), ErrorKind::kUsage, "--data: no data set given");
-  Sweep sweep;
-  for (const std::string& text : options.sweep) sweep.axes.push_back(parse_axis(text));
   if (options.sweep.empty()) sweep.axes = recipe.sweep;
   const std::string& seeds = options.seeds.empty() ? recipe.seeds : options.seeds;
   sweep.seeds = parse_seeds(seeds.empty() ? "3" : seeds, options.seed);
-  if (options.output.empty()) options.output = "runs/sweep-" + options.method + "-" + options.model;
+  if (options.output.empty()) options.output = "runs/sweep-" + run_name(options);
   check_settings(options, sweep);
 
   const bool again = fs::exists(options.output + "/sweep.json");
@@ -244,20 +248,6 @@ int run_sweep(Options options) {
   }
   std::fputs((options.json ? json_of(sweep) + "\n" : table_of(sweep)).c_str(), stdout);
   console.line("results are in " + folder.path());
-  return 0;
-}
-
-int run_recipes(const Options& options) {
-  if (!options.files.empty()) {
-    const std::string text = recipe_text(options.files[0]);
-    parse_recipe(text, options.files[0]);
-    std::fputs(text.c_str(), stdout);
-    return 0;
-  }
-  for (const EmbeddedRecipe& recipe : embedded_recipes()) {
-    const std::string text = recipe.text;  // its first line is a comment that says what it is
-    std::printf("%-38s %s\n", recipe.name, text.substr(2, text.find('\n') - 2).c_str());
-  }
   return 0;
 }
 

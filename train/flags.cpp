@@ -172,7 +172,8 @@ const std::vector<Flag>& flags() {
       {"warmup", "", kBench, kMeasure, &O::warmup, "N", "steps before the timed ones", 0, 100000},
 
       {"output", "", kTrain, kOut, &O::output, "DIR", "folder for everything that a run writes", 0,
-       0, "", "runs/METHOD-MODEL (sweep: runs/sweep-METHOD-MODEL), or the resumed run", false},
+       0, "", "runs/RECIPE or runs/METHOD-MODEL (sweep: runs/sweep-...), or the resumed run",
+       false},
       {"output", "", kEval, kOut, &O::output, "DIR", "folder for eval.json and per_class.csv", 0, 0,
        "", "none"},
       {"output", "", kSynth, kOut, &O::output, "DIR", "folder to write; new or empty", 0, 0, "",
@@ -184,7 +185,8 @@ const std::vector<Flag>& flags() {
        "command line goes before them",
        0, 0, "", "none"},
       {"sweep", "", kSweepOnly, kSweeps, &O::sweep, "FLAG=X,Y,...",
-       "values to try; given several times: every combination. lr is absolute, lr-base per 256 "
+       "values to try, in the place of the recipe's; given several times: every combination. lr is "
+       "absolute, lr-base per 256 "
        "images. The one with the highest top-1 on the validation images is chosen (of equals the "
        "one with the smaller learning rate)",
        0, 0, "", "the recipe's"},

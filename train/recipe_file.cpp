@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
+#include <filesystem>
 
 #include "engine/error.h"
 #include "engine/file.h"
@@ -137,14 +137,27 @@ std::string recipe_text(const std::string& name) {
 
 Recipe apply_recipe(Options& options) {
   if (!options.has("recipe")) return {};
-  const Recipe recipe = parse_recipe(recipe_text(options.recipe), options.recipe);
-  const std::set<std::string> typed = options.given;
+  Recipe recipe = parse_recipe(recipe_text(options.recipe), options.recipe);
+  const Options typed = options;
+  std::erase_if(recipe.sweep, [&](const Axis& axis) { return has_or_rival(typed, *axis.flag); });
   for (const auto& [flag, word] : recipe.settings) {
-    if (typed.contains(flag->name) || typed.contains(rival_of(flag->name))) continue;
+    if (has_or_rival(typed, *flag)) continue;
     set_value(options, *flag, word);
     options.given.insert(flag->name);
   }
   return recipe;
+}
+
+std::string run_name(const Options& options) {
+  if (options.recipe.empty()) return options.method + "-" + options.model;
+  const bool file = options.recipe.ends_with(".toml");
+  std::string name = file ? std::filesystem::path(options.recipe).stem().string() : options.recipe;
+  std::replace(name.begin(), name.end(), '/', '-');
+  return name;
+}
+
+bool has_or_rival(const Options& options, const Flag& flag) {
+  return options.has(flag.name) || options.has(rival_of(flag.name));
 }
 
 std::string rival_of(const std::string& flag) {

@@ -44,11 +44,16 @@ const std::vector<EmbeddedRecipe>& embedded_recipes();
 std::string recipe_text(const std::string& name);
 
 /// The recipe that --recipe names, none if it was not given. Its settings are set and count as
-/// given, except those that the command line has.
+/// given, except those that the command line has; nor are those swept over.
 Recipe apply_recipe(Options& options);
+
+/// What a run is called that has no other name: "gapt-cub_mae" of its recipe, else METHOD-MODEL.
+std::string run_name(const Options& options);
 
 /// Of --lr and --lr-base, which say the same thing, the other one; "" for all other flags.
 std::string rival_of(const std::string& flag);
+/// Whether the flag, or what says the same thing, was given.
+bool has_or_rival(const Options& options, const Flag& flag);
 
 /// Whether a sweep may try several values of the flag: it must be one of the method, not of data,
 /// backbone, machine or seed.

@@ -124,37 +124,7 @@ std::optional<Evaluation> test_best(Model& model, Loader& test, const RunFolder&
   return evaluation;
 }
 
-/// The settings that a loader's content depends on, and more rather than less.
-std::string loader_settings(const Options& o) {
-  std::string out;
-  for (const Flag& flag : flags()) {
-    const bool counts = flag.group == "Data" || flag.group == "Machine" ||
-                        flag.name == "batch-size" || flag.name == "validation-batch-size" ||
-                        flag.name == "seed";
-    if ((flag.commands & kRun) && counts) out += flag.name + "=" + text_of(o, flag) + "\n";
-  }
-  return out;
-}
-
 }  // namespace
-
-Inputs::Inputs(const Options& options)
-    : data_(open_data(options)), digest_(data_digest_of(data_)) {}
-
-void Inputs::load(const Options& options) {
-  if (!options.weights.empty()) backbone_ = load_weights(options);
-}
-
-Loader& Inputs::kept(Kept& slot, const std::vector<Sample>& part, const Options& options,
-                     bool train) {
-  const std::string settings = loader_settings(options);
-  if (!slot.loader || slot.settings != settings) {
-    slot.loader.reset();  // its images leave memory before others come
-    slot.loader = std::make_unique<Loader>(part, loader_options(options, train));
-    slot.settings = settings;
-  }
-  return *slot.loader;
-}
 
 RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& console) {
   Checkpoint& state = plan.state;

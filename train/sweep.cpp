@@ -15,15 +15,6 @@ using Json = nlohmann::ordered_json;
 
 bool is_chosen(const Sweep& sweep, const Cell& cell) { return cell.values == sweep.chosen; }
 
-/// Runs that test the chosen settings.
-std::vector<const Cell*> finals(const Sweep& sweep) {
-  std::vector<const Cell*> out;
-  for (const int64_t seed : sweep.seeds)
-    for (const Cell& cell : sweep.cells)
-      if (cell.seed == seed && is_chosen(sweep, cell)) out.push_back(&cell);
-  return out;
-}
-
 struct Measure {
   const char* name;
   bool test;
@@ -45,8 +36,8 @@ bool has(const Measure& measure, const RunResult& result) {
 
 Spread spread_in(const Sweep& sweep, const Measure& measure) {
   std::vector<double> numbers;
-  for (const Cell* cell : finals(sweep))
-    if (has(measure, cell->result)) numbers.push_back(measure.value(cell->result));
+  for (const Cell& cell : finals(sweep))
+    if (has(measure, cell.result)) numbers.push_back(measure.value(cell.result));
   return spread_of(numbers);
 }
 
@@ -142,6 +133,14 @@ const Cell* best_of(const std::vector<Cell>& cells) {
   return best;
 }
 
+std::vector<Cell> finals(const Sweep& sweep) {
+  std::vector<Cell> out;
+  for (const int64_t seed : sweep.seeds)
+    for (const Cell& cell : sweep.cells)
+      if (cell.seed == seed && is_chosen(sweep, cell)) out.push_back(cell);
+  return out;
+}
+
 Spread spread_of(const std::vector<double>& numbers) {
   Spread out{.n = static_cast<int64_t>(numbers.size())};
   if (out.n == 0) return out;
@@ -191,12 +190,12 @@ std::string table_of(const Sweep& sweep) {
     }
     out += "Settings:\n" + aligned(rows);
   }
-  const auto cells = finals(sweep);
+  const std::vector<Cell> cells = finals(sweep);
   if (cells.empty()) return out;
   rows = {{"seed", "best epoch", "val Acc@1", "test Acc@1", "test Acc@5", "test mean per class"}};
-  for (const Cell* cell : cells) {
-    const RunResult& r = cell->result;
-    rows.push_back({std::to_string(cell->seed),
+  for (const Cell& cell : cells) {
+    const RunResult& r = cell.result;
+    rows.push_back({std::to_string(cell.seed),
                     r.diverged.empty() ? std::to_string(r.best_epoch) : "diverged"});
     for (const Measure& measure : measures())
       rows.back().push_back(has(measure, r) ? percent(measure.value(r)) : "-");

@@ -40,6 +40,9 @@ std::string cell_name(const std::vector<Axis>& axes, const Cell& cell);
 /// learning rate (VPT's rule), then the first. nullptr if all diverged.
 const Cell* best_of(const std::vector<Cell>& cells);
 
+/// The runs of the chosen settings that are finished, in the order of the seeds.
+std::vector<Cell> finals(const Sweep& sweep);
+
 /// Mean and standard deviation (n - 1) of a few numbers.
 struct Spread {
   int64_t n = 0;
