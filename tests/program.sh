@@ -162,6 +162,10 @@ refuse "a sweep over a machine's flag" 2 "a flag of the method" "$LSPT" sweep --
 refuse "a sweep that cannot choose" 2 "no validation images" $sweep --val-fraction 0 --output z
 refuse "a sweep that diverges everywhere" 5 "with all 2 settings" "$LSPT" sweep --data birds $tiny --batch-size 8 --threads 1 --warmup-epochs 0 \
   --epochs 1 --sweep lr=1e30 --sweep method=linear,vpt-deep --output z
+refuse "a sweep on another backbone" 2 "weights, sha256" $sweep --output swept --weights timm.safetensors
+refuse "a sweep on other images" 2 "images, sha256" $sweep --output swept --split-seed 1
+check "a sweep of full fine-tuning" "$LSPT" sweep --data birds $tiny --batch-size 8 --method full $weights --epochs 1 \
+  --warmup-epochs 0 --sweep lr=1e-3,1e-4 --seeds 1 --output swept_full
 seeds="$LSPT sweep --data birds $tiny --batch-size 8 --method linear $weights --seeds 5,6 --output seeds"
 check "a sweep over seeds alone" $seeds --epochs 1
 [ "$(ls -d seeds/seed=* | wc -l)" -eq 2 ] && pass "has a folder a seed" || fail "has a folder a seed"

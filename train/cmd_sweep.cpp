@@ -26,17 +26,25 @@ Options options_of(const Options& base, const Sweep& sweep, const Cell& cell) {
   return out;
 }
 
-/// A folder that holds another run than the one asked for is not touched.
-void check_same(const Options& have, const Options& want, const std::string& folder) {
+/// What a run was made from; a folder that holds another one than is asked for is not touched.
+struct Origin {
+  Options options;  ///< resolved
+  std::string data_sha256, weights_sha256;
+};
+
+void check_same(const Origin& there, const Origin& here, const std::string& folder) {
   std::string differences;
-  for (const Flag& flag : flags()) {
-    if (!(flag.commands & kRun) || !flag.result || is_place(flag)) continue;
-    const std::string old = text_of(have, flag), now = text_of(want, flag);
-    if (old != now) differences += "\n  --" + flag.name + ": " + old + " there, " + now + " here";
-  }
-  require(differences.empty(), ErrorKind::kUsage, "sweep: ", folder,
-          " holds a run with other settings", differences,
-          "\nTake another --output, or --overwrite");
+  const auto compare = [&](const std::string& name, const std::string& old,
+                           const std::string& now) {
+    if (old != now) differences += "\n  " + name + ": " + old + " there, " + now + " here";
+  };
+  for (const Flag& flag : flags())
+    if ((flag.commands & kRun) && flag.result && !is_place(flag))
+      compare("--" + flag.name, text_of(there.options, flag), text_of(here.options, flag));
+  compare("images, sha256 of their names and labels", there.data_sha256, here.data_sha256);
+  compare("weights, sha256", there.weights_sha256, here.weights_sha256);
+  require(differences.empty(), ErrorKind::kUsage, "sweep: ", folder, " holds another run",
+          differences, "\nTake another --output, or --overwrite");
 }
 
 class Runner {
@@ -48,7 +56,6 @@ class Runner {
         inputs_(inputs),
         console_(console),
         choosing_(settings_of(sweep.axes)) {
-    // Of the seeds the one that settings are chosen with is a run that is there already.
     planned_ = sweep.seeds.size();
     if (choosing_.size() > 1) planned_ += choosing_.size();
   }
@@ -88,9 +95,10 @@ class Runner {
     } else {
       cell.result = run_cell(options, test, at);
       if (cell.result.signal != 0) return cell.result.signal;
+      const double took = std::chrono::duration<double>(Clock::now() - begin).count();
       ++ran_;
-      seconds_ += std::chrono::duration<double>(Clock::now() - begin).count();
-      how = clock_text(std::chrono::duration<double>(Clock::now() - begin).count());
+      seconds_ += took;
+      how = clock_text(took);
     }
     for (const EpochRow& row : read_csv(options.output + "/metrics.csv", cell.result.epochs))
       cell.seconds += row.seconds;
@@ -109,23 +117,17 @@ class Runner {
     return caught_signal();
   }
 
-  /// The settings as the run will have them.
-  Options resolved(Options options) const {
+  Origin origin_of(Options options) const {
     const Backbone* backbone = inputs_.backbone();
     resolve(options, backbone ? std::optional(backbone->hint) : std::nullopt);
-    return options;
+    return {options, inputs_.digest(), backbone ? backbone->file.sha256 : ""};
   }
 
   std::optional<RunResult> finished_before(const Options& options, bool test) const {
     auto result = read_result(options.output);
     if (!result) return std::nullopt;
-    check_same(result->options, resolved(options), options.output);
-    const Backbone* backbone = inputs_.backbone();
-    require(result->data_sha256 == inputs_.digest() &&
-                result->weights_sha256 == (backbone ? backbone->file.sha256 : ""),
-            ErrorKind::kUsage, "sweep: ", options.output,
-            " holds a run on other images or another backbone\nTake another --output, or "
-            "--overwrite");
+    check_same({result->options, result->data_sha256, result->weights_sha256}, origin_of(options),
+               options.output);
     const bool complete =
         !test || result->test || !result->diverged.empty() || inputs_.data().test.empty();
     return complete ? result : std::nullopt;
@@ -133,16 +135,17 @@ class Runner {
 
   RunResult run_cell(const Options& options, bool test, const std::string& at) {
     const std::string last = options.output + "/last.safetensors";
-    RunPlan plan{.test = test};
+    const Origin origin = origin_of(options);
     const bool resuming = fs::exists(last);
+    RunPlan plan{.test = test};
     if (resuming) {
       plan.state = load_checkpoint(last);
-      check_same(plan.state.options, resolved(options), options.output);
+      check_same({plan.state.options, plan.state.data_digest, plan.state.backbone.sha256}, origin,
+                 options.output);
       plan.resumed = options.output;
-      plan.weights = options.weights;
     }
     // What the checkpoint does not keep is as it is now: workers, device, output.
-    plan.state.options = resuming ? resolved(options) : options;
+    plan.state.options = resuming ? origin.options : options;
     const RunFolder folder(options.output, resuming ? FolderMode::resume : FolderMode::overwrite);
     Console console(at);
     try {
@@ -150,10 +153,9 @@ class Runner {
     } catch (const Error& error) {
       console.log(std::string("error: ") + error.what());
       if (error.kind() != ErrorKind::kDiverged) throw;
-      const Backbone* backbone = inputs_.backbone();
-      RunResult result{.options = resolved(options),
-                       .data_sha256 = inputs_.digest(),
-                       .weights_sha256 = backbone ? backbone->file.sha256 : "",
+      RunResult result{.options = origin.options,
+                       .data_sha256 = origin.data_sha256,
+                       .weights_sha256 = origin.weights_sha256,
                        .chosen_on = inputs_.chosen_on(),
                        .diverged = error.what()};
       write_atomically(folder.file("results.json"), json_of(result, folder.path(), 2) + "\n");
