@@ -15,8 +15,8 @@
 namespace lspt {
 namespace {
 
-/// Recipes are pages, not books.
-constexpr size_t kLargest = 1 << 20;
+/// Recipes are pages, not books; and toml++ recurses as deep as a dotted key is long.
+constexpr size_t kLargest = 1 << 14;
 
 /// Flags that a recipe may set: all of a run's that have a value.
 const Flag* recipe_flag(const std::string& name) {
