@@ -7,32 +7,53 @@
 #include "engine/random.h"
 
 namespace lspt {
+
 namespace {
 
-std::string detect(const fs::path& root) {
-  if (fs::exists(root / "images.txt") && fs::exists(root / "image_class_labels.txt")) return "cub";
-  if (fs::exists(root / "train.txt")) return "list";
-  for (const fs::directory_entry& entry : fs::directory_iterator(root))
-    if (entry.is_directory()) return "folder";
-  fail(
-      ErrorKind::kData, "data set: ", root.string(),
-      " has no images.txt (CUB layout), no train.txt (`path label` lists) and no folder per class");
+/// The published sizes, before anything is held out.
+struct Official {
+  const char *layout, *name;
+  size_t train, val, test, classes;
+};
+constexpr Official kOfficial[] = {
+    {"cub", "CUB-200-2011", 5994, 0, 5794, 200},
+    {"nabirds", "NABirds", 23929, 0, 24633, 555},
+    {"flowers", "Oxford Flowers-102", 1020, 1020, 6149, 102},
+    {"dogs", "Stanford Dogs", 12000, 0, 8580, 120},
+    {"cars", "Stanford Cars", 8144, 0, 8041, 196},
+};
+
+std::string sizes(size_t train, size_t val, size_t test, size_t classes) {
+  return std::to_string(train) + '/' + std::to_string(val) + '/' + std::to_string(test) + " of " +
+         std::to_string(classes) + " classes";
+}
+
+void note_what_is_unusual(Dataset& data) {
+  for (const Official& o : kOfficial)
+    if (data.layout == o.layout &&
+        (data.train.size() != o.train || data.val.size() != o.val || data.test.size() != o.test ||
+         data.class_names.size() != o.classes))
+      add_note(data, std::string(o.name) + " has " + sizes(o.train, o.val, o.test, o.classes) +
+                         " (train/val/test), found " +
+                         sizes(data.train.size(), data.val.size(), data.test.size(),
+                               data.class_names.size()));
+  std::vector<bool> trained(data.class_names.size());
+  for (const Sample& sample : data.train) trained[static_cast<size_t>(sample.label)] = true;
+  if (const auto untrained = std::count(trained.begin(), trained.end(), false))
+    add_note(data, "classes without a training image: " + std::to_string(untrained));
 }
 
 Dataset open(const DatasetOptions& options) {
-  const fs::path root = options.path;
-  const bool lists = !(options.train_list + options.val_list + options.test_list).empty();
-  const std::string kind = lists ? "list" : options.kind == "auto" ? detect(root) : options.kind;
-  if (kind == "cub") return open_cub(root);
-  if (kind == "folder") return open_folder(root);
-  require(kind == "list", ErrorKind::kUsage, "data set: kind `", kind,
-          "`, auto, cub, list or folder expected");
-  const auto list = [&](const std::string& given, const char* usual) {
-    if (!given.empty()) return root / given;
-    return !lists && fs::exists(root / usual) ? root / usual : fs::path();
-  };
-  return open_list(root, root / (options.train_list.empty() ? "train.txt" : options.train_list),
-                   list(options.val_list, "val.txt"), list(options.test_list, "test.txt"));
+  const Place place = find_layout(options);
+  MissingFiles missing;
+  Dataset data = place.layout->open({place.root, options, missing});
+  missing.report();
+  data.layout = place.layout->name;
+  if (place.root != options.path) add_note(data, "read from " + place.root.string());
+  if (place.layout->open != open_vpt_json && has(place.root, "train.json"))
+    add_note(data, "train.json is there too: --dataset vpt-json reads it");
+  note_what_is_unusual(data);
+  return data;
 }
 
 }  // namespace
@@ -49,7 +70,8 @@ Dataset open_dataset(const DatasetOptions& options) {
     fail(ErrorKind::kData, "data set: ", failure.what());
   }
   require(!data.train.empty(), ErrorKind::kData, "data set: ", path, " has no training image");
-  if (data.val.empty()) hold_out(data, options.val_fraction, options.split_seed);
+  if (data.val.empty() && !data.trains_on_val)
+    hold_out(data, options.val_fraction, options.split_seed);
   return data;
 }
 

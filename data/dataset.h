@@ -1,14 +1,23 @@
-/// Data sets on disk -> lists of labelled files. Three layouts, told apart by what the folder
-/// holds:
+/// Data sets on disk -> lists of labelled files. Layouts are told apart by what the folder holds:
 ///
-///   cub     images.txt, image_class_labels.txt, train_test_split.txt, classes.txt and images/, as
-///           CUB-200-2011 has them (ids are paired, never counted; NABirds' files have the same
-///           form). split 1 = train.
-///   list    train.txt, val.txt, test.txt, the last two optional: a line is `path label`, the path
-///           relative to the folder; labels are integers from 0, or names. classes.txt (a name per
-///           line) is optional and gives names and number of the classes.
-///   folder  train/, val/, test/, the last two optional, each with a folder per class; or class
-///           folders alone, of which every fifth image by name is then held out for testing.
+///   cub       CUB-200-2011: images.txt, image_class_labels.txt, train_test_split.txt, classes.txt
+///             and images/ (ids are paired, never counted; 1 = train).
+///   nabirds   the same files and hierarchy.txt; of 1,011 listed classes the 555 used ones count.
+///   flowers   Oxford Flowers-102: imagelabels.mat, setid.mat and jpg/. train = trnid, the small
+///             one; val = valid; test = tstid.
+///   dogs      Stanford Dogs: train_list.mat, test_list.mat (here or in lists/) and Images/.
+///   cars      Stanford Cars, split (cars_train/, cars_test/, devkit/) or merged (car_ims/,
+///             cars_annos.mat).
+///   vtab      a VTAB-1k task: train800.txt, val200.txt, train800val200.txt, test.txt of
+///             `path label`. Trains on the 800, validates on the 200.
+///   vpt-json  train.json, val.json, test.json of {"path": class id}, as VPT's code reads them.
+///             Where one of the layouts above is there too, that one is taken unless asked.
+///   list      train.txt, val.txt, test.txt, the last two optional: a line is `path label`, the
+///   path
+///             relative to the folder; labels are integers from 0, or names. classes.txt (a name
+///             per line) is optional and gives names and number of the classes.
+///   folder    train/, val/, test/, the last two optional, each with a folder per class; or class
+///             folders alone, of which every fifth image by name is then held out for testing.
 ///
 /// Labels are 0 .. K-1 from one class map of all splits together.
 #pragma once
@@ -25,28 +34,32 @@ struct Sample {
 };
 
 struct Dataset {
-  std::string layout;  ///< "cub", "list" or "folder"
+  std::string layout;  ///< one of the above
   std::string note;    ///< what a user should know of how it was read; may be empty
   std::vector<std::string> class_names;
   std::vector<Sample> train;
   std::vector<Sample> val;   ///< what the best epoch is chosen on; empty if there is none
   std::vector<Sample> test;  ///< empty if there is none
+  /// The training list holds the validation images too, on purpose: nothing is to be held out.
+  bool trains_on_val = false;
 };
 
 struct DatasetOptions {
   std::string path;
   std::string kind = "auto";  ///< or one of the layouts
-  /// List files relative to `path`; any of them implies "list". train_list has its usual name if it
-  /// is not given; so have the other two if none of the three is.
+  /// List files relative to `path`, for the layouts vtab, vpt-json (.json) and list, which "auto"
+  /// is if any is given. One that is not given has its usual name; but if any is given for "list",
+  /// val and test have none.
   std::string train_list = {}, val_list = {}, test_list = {};
   /// What hold_out takes from the training images where the data set has no val split of its own.
   double val_fraction = 0;
   uint64_t split_seed = 0;
 };
 
-/// Reads a data set's lists; every file they name is checked to exist, none is decoded. Throws
-/// Error(kData) with file:line for a missing folder or file, a malformed line, an unknown or
-/// out-of-range label; Error(kUsage) for an unknown kind.
+/// Reads a data set's lists; every file they name is checked to exist, none is decoded. Where the
+/// folder is no data set but one of its folders is, and only one, that is read. Throws Error(kData)
+/// with file:line for a missing folder or file, a malformed line, an unknown or out-of-range label;
+/// Error(kUsage) for an unknown kind and for lists of a layout that has none.
 Dataset open_dataset(const DatasetOptions& options);
 
 /// Moves round(fraction n) of the n training images of each class to `val`, never all of them:

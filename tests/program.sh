@@ -78,6 +78,20 @@ check "bench" "$LSPT" bench $tiny --method forward,lspt --dtype f32,bf16 --promp
   --iterations 1 --warmup 0 --json
 [ "$(grep -c '"fraction_of_peak":[0-9]' out)" -eq 4 ] && pass "bench prints a line a setting" || fail "bench prints a line a setting"
 
+# The same birds as other layouts name them.
+awk 'BEGIN { printf "{" } NR == FNR { id[$1] = $2; next } { printf "%s\"%s\": %d", s, $2, id[$1]; s = ",\n" }
+  END { print "}" }' birds/image_class_labels.txt birds/images.txt >birds/train.json
+check "train on VPT's JSON splits" $train --dataset vpt-json --method linear --epochs 1 --output json
+grep -q "(vpt-json), 3 classes; images: 33 train, 3 val, 0 test" json/log.txt && pass "and they are named" || fail "and they are named"
+rm birds/train.json
+for list in train800 val200 test; do
+  awk 'NR == FNR { id[$1] = $2; next } { print "images/" $2 "  " id[$1] - 1 }' \
+    birds/image_class_labels.txt birds/images.txt >"birds/$list.txt"
+done
+check "train on a task of VTAB-1k" $train --dataset vtab --method linear --epochs 1 --output vtab
+grep -q "(vtab), 3 classes; images: 36 train, 36 val, 36 test" vtab/log.txt && pass "and its lists are read" || fail "and its lists are read"
+rm birds/train800.txt birds/val200.txt birds/test.txt
+
 # Resuming.
 same() { # NAME A B
   if cmp "$2/last.safetensors" "$3/last.safetensors" >err 2>&1 &&
@@ -199,6 +213,8 @@ list() { # FOLDER LINE...: a data set of list files
   printf '%s\n' "$@" >"$folder/train.txt"
   data="$LSPT train --data $folder $tiny --method linear --epochs 1 --batch-size 4 --threads 1 --workers 1 --output x"
 }
+mkdir unknown && : >unknown/notes.txt
+refuse "a folder of no known layout" 3 "found notes.txt; one of these" "$LSPT" train --data unknown $tiny --output x
 refuse "no data folder" 3 "nowhere" "$LSPT" train --data nowhere $tiny --output x
 list set1 "good.jpg 0" "absent.jpg 1"
 refuse "a list that names a missing file" 3 "train.txt:2" $data

@@ -237,7 +237,7 @@ TEST_CASE(
   const TempFolder folder;
   CHECK(contains(error_of([] { open_dataset({"/no/such/folder"}); }),
                  "3: data set: /no/such/folder"));
-  CHECK(contains(error_of_opening(folder), "no folder per class"));
+  CHECK(contains(error_of_opening(folder), "no known layout; found nothing; one of these"));
   CHECK(contains(error_of_opening(folder, "imagenet"), "2: data set: kind `imagenet`"));
   CHECK(contains(error_of_opening(folder, "cub"), "No such file"));
 }

@@ -241,14 +241,18 @@ TEST_CASE("gemm refuses sizes and dtypes that do not fit") {
 TEST_CASE("a packed weight is packed once and the pack dies with it") {
   const size_t before = memory::stats().live_bytes;
   {
-    const Tensor a = random_tensor({8, 64}, 0), w = random_tensor({48, 64}, 1), c({8, 48});
-    gemm(c, a, false, w, true, {.pack_b = true});
+    const Tensor a = random_tensor({8, 64}, 0), w = random_tensor({64, 48}, 1), c({8, 48});
+    gemm(c, a, false, w, false, {.pack_b = true});
     CHECK(w.storage()->derived.size() == 1);
-    gemm(c, a, false, w, true, {.pack_b = true});
+    gemm(c, a, false, w, false, {.pack_b = true});
     CHECK(w.storage()->derived.size() == 1);
-    const Tensor half({8, 24}), plain({8, 24});
-    gemm(half, a, false, w.slice(24, 48), true, {.pack_b = true});  // a slice has its own
-    gemm(plain, a, false, w.slice(24, 48), true);
+    // A slice has its own. In f32 a matrix that lies transposed is used as it is.
+    const Tensor half({8, 48}), plain({8, 48}), left = random_tensor({8, 32}, 2);
+    gemm(half, left, false, w.slice(32, 64), false, {.pack_b = true});
+    gemm(plain, left, false, w.slice(32, 64), false);
+    CHECK(w.storage()->derived.size() == 2);
+    gemm(Tensor({8, 64}), c, false, w, true, {.pack_b = true});
+    CHECK(w.storage()->derived.size() == 2);
     for (int64_t i = 0; i < plain.numel(); ++i)
       CHECK(half.data<float>()[i] == doctest::Approx(plain.data<float>()[i]).epsilon(1e-4));
   }

@@ -36,7 +36,7 @@ void check(const std::string& op, const std::vector<std::string>& inputs,
   const auto key = [&](const std::string& name) { return op + "." + name; };
   Vars leaves;
   for (const std::string& name : inputs) {
-    const Tensor& value = golden::at(golden, key(name));
+    const Tensor value = golden::at(golden, key(name));
     leaves.push_back(golden.contains(key("grad." + name)) ? Var::trainable(value) : Var(value));
   }
   Tape tape;
@@ -44,7 +44,7 @@ void check(const std::string& op, const std::vector<std::string>& inputs,
   std::vector<Tensor> upstream;
   for (size_t i = 0; i < outputs.size(); ++i) {
     CAPTURE(outputs[i]);
-    const Tensor& want = golden::at(golden, key(outputs[i]));
+    const Tensor want = golden::at(golden, key(outputs[i]));
     CHECK(golden::near(results[i].value.reshape(want.shape()), want, 1e-5));
     upstream.push_back(golden::at(golden, key("d" + outputs[i])).reshape(results[i].shape()));
   }

@@ -132,7 +132,7 @@ TEST_CASE("values loaded after use replace the old ones completely") {
   for (const std::string method : {"full", "linear", "lspt", "vpt-deep"}) {
     CAPTURE(method);
     Model loaded(golden::config(method)), built(golden::config(method), all);
-    const Tensor& images = golden::at(all, "images");
+    const Tensor images = golden::at(all, "images");
     const Tensor old = loaded.forward(images).value;
     NamedTensors values;
     for (const std::string& name : names(loaded.parameters())) values[name] = all.at(name);

@@ -43,9 +43,13 @@ const std::vector<Flag>& flags() {
   const double big = 1e38, huge = 9007199254740992.0;  // 2^53: every integer below is a double
   static const std::vector<Flag> table = {
       {"data", ",--data-dir", kTrain | kEval, kData, &O::data, "DIR",
-       "data set: CUB layout, a folder per class, or train.txt and test.txt of `path label`"},
-      {"dataset", "", kTrain | kEval, kData, &O::dataset, "auto|cub|list|folder",
-       "layout of the data set"},
+       "data set as its owner ships it: CUB-200-2011, NABirds, Oxford Flowers, Stanford Dogs or "
+       "Cars, "
+       "a VTAB-1k task, VPT's JSON splits, train.txt and test.txt of `path label`, or a folder per "
+       "class"},
+      {"dataset", "", kTrain | kEval, kData, &O::dataset,
+       "auto|cub|nabirds|flowers|dogs|cars|vtab|vpt-json|list|folder",
+       "layout of the data set; auto: by what the folder holds"},
       {"train-list", "", kTrain | kEval, kData, &O::train_list, "FILE",
        "list of training images, relative to --data"},
       {"val-list", "", kTrain | kEval, kData, &O::val_list, "FILE",

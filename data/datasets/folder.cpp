@@ -18,15 +18,9 @@ bool looks_like_image(const fs::path& path) {
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
-std::vector<std::string> names_in(const fs::path& folder, bool folders) {
-  std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name[0] == '.') continue;
-    if (folders ? entry.is_directory() : entry.is_regular_file() && looks_like_image(name))
-      names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
+std::vector<std::string> images_in(const fs::path& folder) {
+  std::vector<std::string> names = entries_of(folder, false);
+  std::erase_if(names, [](const std::string& name) { return !looks_like_image(name); });
   return names;
 }
 
@@ -49,7 +43,7 @@ std::vector<Sample> images_of(const fs::path& part, const std::vector<std::strin
   for (size_t label = 0; label < classes.size(); ++label) {
     const fs::path folder = part / classes[label];
     if (!fs::is_directory(folder)) continue;
-    for (const std::string& name : names_in(folder, false))
+    for (const std::string& name : images_in(folder))
       samples.push_back({(folder / name).string(), static_cast<int>(label)});
   }
   return samples;
@@ -70,7 +64,19 @@ void hold_out_fifths(Dataset& data) {
 
 }  // namespace
 
-Dataset open_folder(const fs::path& root) {
+bool is_folder_per_class(const fs::path& root) {
+  // Not the rest of another layout, of which a list is missing.
+  for (const char* part :
+       {"jpg", "images", "Images", "cars_train", "cars_test", "car_ims", "devkit"})
+    if (has(root, part)) return false;
+  const fs::path top = fs::is_directory(root / "train") ? root / "train" : root;
+  for (const std::string& name : entries_of(top, true))
+    if (!images_in(top / name).empty()) return true;
+  return false;
+}
+
+Dataset open_folder(const Source& source) {
+  const fs::path& root = source.root;
   const auto part = [&](const char* name) {
     return fs::is_directory(root / name) ? root / name : fs::path();
   };
@@ -78,11 +84,10 @@ Dataset open_folder(const fs::path& root) {
   const fs::path val = train.empty() ? fs::path() : part("val");
   const fs::path test = train.empty() ? fs::path() : part("test");
   Dataset data;
-  data.layout = "folder";
   std::set<std::string> names;
   for (const fs::path& folder : train.empty() ? std::vector{root} : std::vector{train, val, test})
     if (!folder.empty())
-      for (std::string& name : names_in(folder, true)) names.insert(std::move(name));
+      for (std::string& name : entries_of(folder, true)) names.insert(std::move(name));
   require(!names.empty(), ErrorKind::kData, "data set: ", root.string(),
           " holds no folder per class");
   data.class_names = class_order(names);

@@ -1,5 +1,6 @@
 #include "data/datasets/layouts.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -33,14 +34,18 @@ std::vector<Line> read_lines(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   require(in.is_open() && !fs::is_directory(path), ErrorKind::kData, "read list: ", path.string(),
           ": ", in.is_open() ? "is a folder" : std::strerror(errno));
+  return lines_of({std::istreambuf_iterator<char>(in), {}}, path.string());
+}
+
+std::vector<Line> lines_of(const std::string& text, const std::string& file) {
   std::vector<Line> lines;
-  std::string text;
-  for (int number = 1; std::getline(in, text); ++number) {
-    const std::string_view whole = text;
-    const bool mark = number == 1 && whole.substr(0, 3) == "\xef\xbb\xbf";
-    const std::string_view content = trimmed(whole.substr(mark ? 3 : 0));
+  size_t begin = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  for (int number = 1; begin < text.size(); ++number) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view content = trimmed(std::string_view(text).substr(begin, end - begin));
+    begin = end + 1;
     if (content.empty()) continue;
-    lines.push_back({path.string(), number, std::string(content)});
+    lines.push_back({file, number, std::string(content)});
     require(content.find('\0') == std::string_view::npos, ErrorKind::kData, lines.back().where(),
             ": not a text file (it holds a zero byte)");
   }
@@ -61,18 +66,45 @@ bool parse_integer(std::string_view text, int64_t& value) {
   return error == std::errc{} && stop == end;
 }
 
-fs::path inside(const fs::path& root, const std::string& relative, const Line& line) {
+fs::path inside(const fs::path& root, const std::string& relative, const std::string& where) {
   const fs::path path = fs::path(relative).lexically_normal();
-  require(!path.is_absolute() && !path.empty() && *path.begin() != "..", ErrorKind::kData,
-          line.where(), ": ", relative, " is outside the data folder; a path relative to ",
-          root.string(), " expected");
+  require(!path.is_absolute() && !path.empty() && *path.begin() != "..", ErrorKind::kData, where,
+          ": ", relative, " is outside the data folder; a path relative to ", root.string(),
+          " expected");
   return root / path;
 }
 
-void MissingFiles::check(const fs::path& path, const Line& line) {
+bool has(const fs::path& root, const char* name) {
+  std::error_code unreadable;
+  return fs::exists(root / name, unreadable);
+}
+
+std::vector<std::string> entries_of(const fs::path& folder, bool folders) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name[0] != '.' && (folders ? entry.is_directory() : entry.is_regular_file()))
+      names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+fs::path first_of(const fs::path& root, std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (has(root, name)) return root / name;
+  return root / *names.begin();
+}
+
+void add_note(Dataset& data, const std::string& sentence) {
+  if (!data.note.empty()) data.note += "; ";
+  data.note += sentence;
+}
+
+void MissingFiles::check(const fs::path& path, const std::string& where) {
   std::error_code error;
   if (fs::is_regular_file(path, error)) return;
-  if (count_++ < 5) first_.push_back(line.where() + ": " + path.string());
+  if (count_++ < 5) first_.push_back(where + ": " + path.string());
 }
 
 void MissingFiles::report() const {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
+#include <initializer_list>
 #include <string_view>
 
 #include "data/dataset.h"
@@ -11,13 +11,57 @@ namespace lspt {
 
 namespace fs = std::filesystem;
 
-Dataset open_cub(const fs::path& root);
-Dataset open_folder(const fs::path& root);
-/// An empty path means that there is no such list.
-Dataset open_list(const fs::path& root, const fs::path& train_list, const fs::path& val_list,
-                  const fs::path& test_list);
+/// Collects the listed files that are missing and reports them together.
+class MissingFiles {
+ public:
+  void check(const fs::path& path, const std::string& where);
+  /// Throws Error(kData) with the first five and the count, if any.
+  void report() const;
 
-/// "images.txt:12", for messages.
+ private:
+  std::vector<std::string> first_;
+  int64_t count_ = 0;
+};
+
+/// What a reader reads, and where it says which listed files are missing.
+struct Source {
+  fs::path root;
+  const DatasetOptions& options;
+  MissingFiles& missing;
+};
+
+struct Layout {
+  const char* name;
+  const char* needs;  ///< for people
+  bool (*found)(const fs::path& root);
+  Dataset (*open)(const Source& source);
+  bool lists;  ///< whether options may name its list files
+};
+/// In the order in which they are tried.
+const std::vector<Layout>& layouts();
+
+struct Place {
+  const Layout* layout;
+  fs::path root;
+};
+/// The layout that is asked for, or else found, and where: in the folder itself or in the only one
+/// of its folders that has any. Throws Error(kUsage) for an unknown layout and for lists of one
+/// that has none; Error(kData) with what each layout needs if there is none, and for several below.
+Place find_layout(const DatasetOptions& options);
+
+Dataset open_cub(const Source& source);  ///< NABirds too
+Dataset open_flowers(const Source& source);
+Dataset open_dogs(const Source& source);
+Dataset open_cars(const Source& source);
+Dataset open_vtab(const Source& source);
+Dataset open_vpt_json(const Source& source);
+Dataset open_list(const Source& source);
+Dataset open_folder(const Source& source);
+/// Whether a folder in root, or in its train/, holds an image, and none is named as other layouts'
+/// are.
+bool is_folder_per_class(const fs::path& root);
+
+/// A line of a text file.
 struct Line {
   std::string file;
   int number = 0;
@@ -28,6 +72,7 @@ struct Line {
 /// The lines that are not blank, without byte-order mark, carriage returns and blanks at the ends.
 /// Throws Error(kData) if the file cannot be read or holds a NUL byte.
 std::vector<Line> read_lines(const fs::path& file);
+std::vector<Line> lines_of(const std::string& text, const std::string& file);
 
 /// Splits at the first (or last) run of blanks. Throws Error(kData) "`expected` expected" if there
 /// is none.
@@ -38,18 +83,44 @@ std::pair<std::string, std::string> split_last(const Line& line, std::string_vie
 bool parse_integer(std::string_view text, int64_t& value);
 
 /// root / relative. Throws Error(kData) if that leaves the root.
-fs::path inside(const fs::path& root, const std::string& relative, const Line& line);
+fs::path inside(const fs::path& root, const std::string& relative, const std::string& where);
 
-/// Collects the listed files that are missing and reports them together.
-class MissingFiles {
- public:
-  void check(const fs::path& path, const Line& line);
-  /// Throws Error(kData) with the first five and the count, if any.
-  void report() const;
+/// Whether root / name is there.
+bool has(const fs::path& root, const char* name);
+/// root / the first name that is there, or root / the first name.
+fs::path first_of(const fs::path& root, std::initializer_list<const char*> names);
 
- private:
-  std::vector<std::string> first_;
-  int64_t count_ = 0;
+/// Sorted names of the folders, or else of the plain files, in a folder; hidden ones are left out.
+std::vector<std::string> entries_of(const fs::path& folder, bool folders);
+
+/// Adds a sentence to a note.
+void add_note(Dataset& data, const std::string& sentence);
+
+/// The text files of CUB's form as their lines.
+struct CubLines {
+  std::vector<Line> images, labels, splits, classes;
 };
+Dataset parse_cub(const CubLines& files, const fs::path& images, MissingFiles& missing);
+
+/// A line of `path label`; `part` is the member of Dataset to which it belongs.
+struct ListEntry {
+  fs::path path;
+  std::string label, where;
+  std::vector<Sample> Dataset::*part;
+};
+void append_entries(const fs::path& root, const std::vector<Line>& lines,
+                    std::vector<Sample> Dataset::*part, std::vector<ListEntry>& entries);
+/// Labels are integers in 0 .. K-1, or names. `class_names` is empty if only the entries say what
+/// classes there are, else `named_by` says in messages where they come from.
+Dataset label_entries(const std::vector<ListEntry>& entries, std::vector<std::string> class_names,
+                      const std::string& named_by, MissingFiles& missing);
+
+/// The lines of root/classes.txt, if it is there.
+std::vector<std::string> names_in_classes_txt(const fs::path& root);
+
+/// The entries of a JSON split, {"path": class id, ...}, in the file's order. Throws Error(kData)
+/// for anything else and for a path that comes twice.
+std::vector<std::pair<std::string, int64_t>> parse_json_split(std::string_view text,
+                                                              const std::string& file);
 
 }  // namespace lspt

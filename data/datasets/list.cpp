@@ -1,5 +1,5 @@
 // `path label` list files.
-#include <algorithm>
+#include <map>
 #include <set>
 
 #include "data/datasets/layouts.h"
@@ -8,49 +8,36 @@
 namespace lspt {
 namespace {
 
-struct Entry {
-  fs::path path;
-  std::string label;
-  Line line;
-  std::vector<Sample> Dataset::*part;
-};
-
-void append_entries(const fs::path& root, const fs::path& file, std::vector<Sample> Dataset::*part,
-                    std::vector<Entry>& entries) {
-  if (file.empty()) return;
-  for (const Line& line : read_lines(file)) {
-    const auto [path, label] = split_last(line, "path label");
-    entries.push_back({inside(root, path, line), label, line, part});
-  }
-}
-
-// Labels that are names: their rank in sorted order over all lists.
-std::vector<int> ranks_of_names(const std::vector<Entry>& entries,
-                                std::vector<std::string>& class_names) {
+// Labels that are names: their rank in sorted order over all lists, or their place in class_names.
+std::vector<int> ranks_of_names(const std::vector<ListEntry>& entries,
+                                std::vector<std::string>& class_names,
+                                const std::string& named_by) {
   std::set<std::string> names;
-  for (const Entry& entry : entries) names.insert(entry.label);
+  for (const ListEntry& entry : entries) names.insert(entry.label);
   if (class_names.empty()) class_names.assign(names.begin(), names.end());
+  std::map<std::string, int> rank;
+  for (size_t k = 0; k < class_names.size(); ++k) rank.emplace(class_names[k], static_cast<int>(k));
   std::vector<int> labels;
-  for (const Entry& entry : entries) {
-    const auto it = std::find(class_names.begin(), class_names.end(), entry.label);
-    require(it != class_names.end(), ErrorKind::kData, entry.line.where(), ": label `", entry.label,
-            "` is not in classes.txt");
-    labels.push_back(static_cast<int>(it - class_names.begin()));
+  for (const ListEntry& entry : entries) {
+    const auto it = rank.find(entry.label);
+    require(it != rank.end(), ErrorKind::kData, entry.where, ": label `", entry.label,
+            "` is not in ", named_by);
+    labels.push_back(it->second);
   }
   return labels;
 }
 
-// Integer labels 0 .. K-1, K from classes.txt, else from the largest label if none below is unused.
-std::vector<int> checked_integers(const std::vector<Entry>& entries,
-                                  std::vector<std::string>& class_names) {
+// Integer labels 0 .. K-1, K from class_names, else from the largest label if none below is unused.
+std::vector<int> checked_integers(const std::vector<ListEntry>& entries,
+                                  std::vector<std::string>& class_names,
+                                  const std::string& named_by) {
   std::set<int64_t> used;
   std::vector<int64_t> values;
-  for (const Entry& entry : entries) {
+  for (const ListEntry& entry : entries) {
     int64_t value = 0;
-    require(parse_integer(entry.label, value), ErrorKind::kData, entry.line.where(), ": label `",
+    require(parse_integer(entry.label, value), ErrorKind::kData, entry.where, ": label `",
             entry.label, "`, an integer expected as on the lines before");
-    require(value >= 0, ErrorKind::kData, entry.line.where(), ": label ", value,
-            ", 0 or more expected");
+    require(value >= 0, ErrorKind::kData, entry.where, ": label ", value, ", 0 or more expected");
     used.insert(value);
     values.push_back(value);
   }
@@ -60,9 +47,9 @@ std::vector<int> checked_integers(const std::vector<Entry>& entries,
                                ? "; ids look 1-based? (no image has label 0)"
                                : "";
   for (size_t i = 0; i < entries.size(); ++i)
-    require(values[i] < classes, ErrorKind::kData, entries[i].line.where(), ": label ", values[i],
+    require(values[i] < classes, ErrorKind::kData, entries[i].where, ": label ", values[i],
             ", 0 to ", classes - 1, " expected because ",
-            named ? "classes.txt names " : "the lists use ", classes, " classes",
+            named ? named_by + " names " : "the lists use ", classes, " classes",
             hint.empty() && !named ? "; a classes.txt with a name per line allows unused labels"
                                    : hint);
   for (int64_t k = 0; k < classes && !named; ++k) class_names.push_back(std::to_string(k));
@@ -71,29 +58,51 @@ std::vector<int> checked_integers(const std::vector<Entry>& entries,
 
 }  // namespace
 
-Dataset open_list(const fs::path& root, const fs::path& train_list, const fs::path& val_list,
-                  const fs::path& test_list) {
-  std::vector<Entry> entries;
-  append_entries(root, train_list, &Dataset::train, entries);
-  append_entries(root, val_list, &Dataset::val, entries);
-  append_entries(root, test_list, &Dataset::test, entries);
-  require(!entries.empty(), ErrorKind::kData, train_list.string(), ": no `path label` line");
+void append_entries(const fs::path& root, const std::vector<Line>& lines,
+                    std::vector<Sample> Dataset::*part, std::vector<ListEntry>& entries) {
+  for (const Line& line : lines) {
+    const auto [path, label] = split_last(line, "path label");
+    entries.push_back({inside(root, path, line.where()), label, line.where(), part});
+  }
+}
 
+Dataset label_entries(const std::vector<ListEntry>& entries, std::vector<std::string> class_names,
+                      const std::string& named_by, MissingFiles& missing) {
+  require(!entries.empty(), ErrorKind::kData, "data set: no `path label` line in its lists");
   Dataset data;
-  data.layout = "list";
-  if (fs::exists(root / "classes.txt"))
-    for (const Line& line : read_lines(root / "classes.txt")) data.class_names.push_back(line.text);
   int64_t value = 0;
-  const bool integers = parse_integer(entries[0].label, value);
-  const std::vector<int> labels = integers ? checked_integers(entries, data.class_names)
-                                           : ranks_of_names(entries, data.class_names);
-  MissingFiles missing;
+  const std::vector<int> labels = parse_integer(entries[0].label, value)
+                                      ? checked_integers(entries, class_names, named_by)
+                                      : ranks_of_names(entries, class_names, named_by);
   for (size_t i = 0; i < entries.size(); ++i) {
-    missing.check(entries[i].path, entries[i].line);
+    missing.check(entries[i].path, entries[i].where);
     (data.*entries[i].part).push_back({entries[i].path.string(), labels[i]});
   }
-  missing.report();
+  data.class_names = std::move(class_names);
   return data;
+}
+
+std::vector<std::string> names_in_classes_txt(const fs::path& root) {
+  std::vector<std::string> names;
+  if (has(root, "classes.txt"))
+    for (const Line& line : read_lines(root / "classes.txt")) names.push_back(line.text);
+  return names;
+}
+
+Dataset open_list(const Source& source) {
+  const fs::path& root = source.root;
+  const DatasetOptions& o = source.options;
+  const bool asked = !(o.train_list + o.val_list + o.test_list).empty();
+  std::vector<ListEntry> entries;
+  const auto append = [&](const std::string& given, const char* usual, bool optional,
+                          std::vector<Sample> Dataset::*part) {
+    if (given.empty() && optional && (asked || !has(root, usual))) return;
+    append_entries(root, read_lines(root / (given.empty() ? usual : given)), part, entries);
+  };
+  append(o.train_list, "train.txt", false, &Dataset::train);
+  append(o.val_list, "val.txt", true, &Dataset::val);
+  append(o.test_list, "test.txt", true, &Dataset::test);
+  return label_entries(entries, names_in_classes_txt(root), "classes.txt", source.missing);
 }
 
 }  // namespace lspt
