@@ -1,6 +1,7 @@
 # make          build/lspt                      make test    every test
 # make demo     synthetic birds, LSPT, results  make bench   speed of every method
 # make format   clang-format                    make clean   remove build folders
+# make fuzz     libFuzzer on every reader of files, FUZZ_SECONDS (60) each; needs clang
 #
 # SAN=1          address + undefined sanitizers, in a build folder of their own
 # MARCH=native   instruction set of our own kernels (oneDNN chooses its own at run time)
@@ -20,7 +21,8 @@ CXXFLAGS := -std=c++20 -O3 -g1 -march=$(MARCH) -fopenmp -fno-math-errno -fno-tra
             $(WARNINGS) -Wno-restrict -I. -MMD -MP $(EXTRA_CXXFLAGS)
 LDLIBS := -ldnnl -ljpeg -lz -lcrypto
 ifneq ($(DEPS_PREFIX),)
-CXXFLAGS += -isystem $(DEPS_PREFIX)/usr/include -isystem $(DEPS_PREFIX)/usr/include/$(ARCH_DIR)
+DEPS_FLAGS := -isystem $(DEPS_PREFIX)/usr/include -isystem $(DEPS_PREFIX)/usr/include/$(ARCH_DIR)
+CXXFLAGS += $(DEPS_FLAGS)
 LDFLAGS += -L$(DEPS_PREFIX)/usr/lib/$(ARCH_DIR) -Wl,-rpath,$(abspath $(DEPS_PREFIX))/usr/lib/$(ARCH_DIR) \
            -Wl,-rpath-link,$(DEPS_PREFIX)/usr/lib/$(ARCH_DIR)
 endif
@@ -61,7 +63,7 @@ RECIPES_CPP := $(BUILD)/train/embedded_recipes.cpp
 THIRD_SOURCES := third_party/stb_image.cpp
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(patsubst %.cu,$(BUILD)/%.cu.o,$(1)))
 
-.PHONY: all test test-gpu-code demo bench format clean FORCE
+.PHONY: all test test-gpu-code fuzz demo bench format clean FORCE
 all: $(BUILD)/lspt
 
 # Everything that compiles waits for the packages: checked once a build folder, installed if missing.
@@ -149,6 +151,40 @@ test-gpu-code:
 	@EMULATED=1 LSPT=$(EMULATED)/lspt OMP_WAIT_POLICY=passive sh tests/gpu_program.sh
 	@$(if $(SAN),,sh tests/cudnn_plans.sh $(BUILD)/tests/no_gpu $(BUILD)/tests/cudnn_plans)
 
+# libFuzzer on every reader, from the fixtures that its target names. What a target does not call is
+# not linked.
+FUZZ := build-fuzz
+FUZZ_SECONDS ?= 60
+FUZZ_CXX ?= clang++
+FUZZ_FLAGS := -std=c++20 -O1 -g -fopenmp -fno-omit-frame-pointer -fno-sanitize-recover=all \
+              -fsanitize=address,undefined $(WARNINGS) -Wno-unknown-pragmas $(DEPS_FLAGS) -I. -MMD -MP
+FUZZ_TARGETS := $(patsubst tests/%.cpp,$(FUZZ)/%,$(wildcard tests/fuzz/*.cpp))
+FUZZ_OBJECTS := $(patsubst %.cpp,$(FUZZ)/%.o,$(filter engine/% data/% models/weights/%,$(LIB_SOURCES)) $(THIRD_SOURCES))
+
+$(FUZZ)/setup.done: $(BUILD)/setup.done
+	@mkdir -p $(FUZZ)
+	@echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' | \
+	  $(FUZZ_CXX) -x c++ -fopenmp -fsanitize=fuzzer,address,undefined - -o $(FUZZ)/try || \
+	  { echo "fuzz: no clang++ with libFuzzer and OpenMP ($(FUZZ_CXX)). Type: apt-get install clang libomp-dev" >&2; exit 1; }
+	@rm $(FUZZ)/try && touch $@
+
+$(FUZZ)/%.o: %.cpp | $(FUZZ)/setup.done
+	@mkdir -p $(@D)
+	@echo "  $< (fuzz)"
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(FUZZ)/liblspt.a: $(FUZZ_OBJECTS)
+	@rm -f $@ && $(AR) rcs $@ $^
+
+.SECONDARY: $(FUZZ_TARGETS:$(FUZZ)/%=$(FUZZ)/tests/%.o)
+$(FUZZ)/fuzz/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/liblspt.a
+	@mkdir -p $(@D)
+	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer $^ $(LDFLAGS) $(LDLIBS) -o $@
+
+fuzz:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ_TARGETS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ_TARGETS)
+
 # A backbone of our own on one set of drawn birds, then LSPT on other birds with that backbone frozen.
 DEMO := runs/demo
 demo:
@@ -172,7 +208,8 @@ format:
 	clang-format -i $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')
 
 clean:
-	rm -rf build build-san
+	rm -rf build build-san build-fuzz
 
 -include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
            $(CUDA_SOURCES) train/main.cpp tests/cudnn_plans.cpp) $(EMULATED_SOURCES:%=$(EMULATED)/%.o))
+-include $(FUZZ_OBJECTS:.o=.d) $(patsubst %.cpp,$(FUZZ)/%.d,$(wildcard tests/fuzz/*.cpp))

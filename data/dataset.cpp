@@ -7,7 +7,6 @@
 #include "engine/random.h"
 
 namespace lspt {
-
 namespace {
 
 /// The published sizes, before anything is held out.

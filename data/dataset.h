@@ -12,8 +12,7 @@
 ///             `path label`. Trains on the 800, validates on the 200.
 ///   vpt-json  train.json, val.json, test.json of {"path": class id}, as VPT's code reads them.
 ///             Where one of the layouts above is there too, that one is taken unless asked.
-///   list      train.txt, val.txt, test.txt, the last two optional: a line is `path label`, the
-///   path
+///   list      train.txt, val.txt, test.txt, the last two optional: a line is `path label`, paths
 ///             relative to the folder; labels are integers from 0, or names. classes.txt (a name
 ///             per line) is optional and gives names and number of the classes.
 ///   folder    train/, val/, test/, the last two optional, each with a folder per class; or class

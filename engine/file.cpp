@@ -77,6 +77,28 @@ void remove_stale(const std::filesystem::path& folder, const std::string& name) 
   }
 }
 
+std::string hash_of(const std::string& path, const EVP_MD* algorithm, ErrorKind kind) {
+  const auto file = MappedFile::open(path, kind);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        EVP_MD_CTX_free);
+  bool good = context && EVP_DigestInit_ex(context.get(), algorithm, nullptr) == 1;
+  // In pieces, so that hashing a large file does not keep it in memory.
+  constexpr size_t kPiece = size_t{1} << 24;
+  for (size_t at = 0; good && at < file->size(); at += kPiece) {
+    const size_t bytes = std::min(kPiece, file->size() - at);
+    good = EVP_DigestUpdate(context.get(), file->data() + at, bytes) == 1;
+    file->forget(at, bytes);
+  }
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int length = 0;
+  good = good && EVP_DigestFinal_ex(context.get(), digest, &length) == 1;
+  require(good, ErrorKind::kInternal, "hash of ", path, ": OpenSSL failed");
+  std::string hex;
+  for (unsigned int i = 0; i < length; ++i)
+    for (const int shift : {4, 0}) hex += "0123456789abcdef"[(digest[i] >> shift) & 15];
+  return hex;
+}
+
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path, ErrorKind kind) {
@@ -96,11 +118,19 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path, Erro
       new MappedFile(path, static_cast<const uint8_t*>(data), size));
 }
 
+std::shared_ptr<const MappedFile> MappedFile::of(std::string_view bytes, const std::string& path) {
+  const std::shared_ptr<MappedFile> file(new MappedFile(path, nullptr, bytes.size()));
+  file->copied_.assign(bytes.begin(), bytes.end());
+  file->data_ = file->copied_.data();
+  return file;
+}
+
 MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<uint8_t*>(data_), size_);
+  if (data_ && copied_.empty()) ::munmap(const_cast<uint8_t*>(data_), size_);
 }
 
 void MappedFile::forget(size_t begin, size_t bytes) const {
+  if (!copied_.empty()) return;
   const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   const size_t first = (begin + page - 1) / page * page;
   const size_t last = std::min(begin + bytes, size_) / page * page;
@@ -134,25 +164,11 @@ void write_atomically(const std::string& path, std::string_view text) {
 }
 
 std::string sha256_of(const std::string& path, ErrorKind kind) {
-  const auto file = MappedFile::open(path, kind);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        EVP_MD_CTX_free);
-  bool good = context && EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) == 1;
-  // In pieces, so that hashing a large file does not keep it in memory.
-  constexpr size_t kPiece = size_t{1} << 24;
-  for (size_t at = 0; good && at < file->size(); at += kPiece) {
-    const size_t bytes = std::min(kPiece, file->size() - at);
-    good = EVP_DigestUpdate(context.get(), file->data() + at, bytes) == 1;
-    file->forget(at, bytes);
-  }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  good = good && EVP_DigestFinal_ex(context.get(), digest, &length) == 1;
-  require(good, ErrorKind::kInternal, "sha256 of ", path, ": OpenSSL failed");
-  std::string hex;
-  for (unsigned int i = 0; i < length; ++i)
-    for (const int shift : {4, 0}) hex += "0123456789abcdef"[(digest[i] >> shift) & 15];
-  return hex;
+  return hash_of(path, EVP_sha256(), kind);
+}
+
+std::string md5_of(const std::string& path, ErrorKind kind) {
+  return hash_of(path, EVP_md5(), kind);
 }
 
 }  // namespace lspt

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/error.h"
 
@@ -18,6 +19,8 @@ class MappedFile {
  public:
   /// Throws Error(kind) that names the path and the system's reason.
   static std::shared_ptr<const MappedFile> open(const std::string& path, ErrorKind kind);
+  /// A file whose bytes are at hand already; they are copied, `path` only names them.
+  static std::shared_ptr<const MappedFile> of(std::string_view bytes, const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
@@ -35,6 +38,7 @@ class MappedFile {
   std::string path_;
   const uint8_t* data_;
   size_t size_;
+  std::vector<uint8_t> copied_;  // data_ where there is no map
 };
 
 /// Where the bytes of a file being written go. Unbuffered: write large pieces.
@@ -54,5 +58,7 @@ void write_atomically(const std::string& path, std::string_view text);
 
 /// SHA-256 of the file's bytes, 64 hexadecimal digits. Throws Error(kind).
 std::string sha256_of(const std::string& path, ErrorKind kind = ErrorKind::kWeights);
+/// MD5, 32 digits: only to recognise files whose publishers give nothing better.
+std::string md5_of(const std::string& path, ErrorKind kind = ErrorKind::kWeights);
 
 }  // namespace lspt

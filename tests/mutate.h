@@ -1,22 +1,24 @@
-/// Damage for parsers.
+/// Damaged copies of a file, for readers that must survive any bytes.
 #pragma once
 
 #include <cstdint>
-#include <random>
 #include <string>
+
+#include "engine/random.h"
 
 namespace lspt {
 
-/// Calls body with every proper prefix of `bytes`, then with `count` copies in each of which one
-/// random byte has another value.
+/// Calls body(bytes) with every proper prefix of `bytes`, shortest first, then with `count` copies
+/// in which one random byte is another. Same seed, same copies.
 template <typename Body>
-void for_each_mutation(const std::string& bytes, uint64_t seed, int count, const Body& body) {
-  for (size_t size = 0; size < bytes.size(); ++size) body(bytes.substr(0, size));
-  std::mt19937_64 random(seed);
-  for (int i = 0; i < count && !bytes.empty(); ++i) {
-    std::string damaged = bytes;
-    damaged[random() % bytes.size()] ^= static_cast<char>(1 + random() % 255);
-    body(damaged);
+void for_each_mutation(const std::string& bytes, uint64_t seed, uint64_t count, const Body& body) {
+  for (size_t length = 0; length < bytes.size(); ++length) body(bytes.substr(0, length));
+  const Random random(seed, 0, bytes.size(), Purpose::test);
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string changed = bytes;
+    changed[random.below(2 * i, static_cast<uint32_t>(bytes.size()))] ^=
+        static_cast<char>(1 + random.below(2 * i + 1, 255));
+    body(changed);
   }
 }
 

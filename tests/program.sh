@@ -74,6 +74,11 @@ check "info of a run" "$LSPT" info lspt
 grep -q "best Acc@1" out || fail "info of a run says its best"
 check "convert" "$LSPT" convert full/last.safetensors timm.safetensors
 check "train on the converted file" $train --method linear --weights timm.safetensors --epochs 1 --output converted
+check "convert to PyTorch's format in bf16" "$LSPT" convert full/last.safetensors timm.pth --dtype bf16
+check "info of that" "$LSPT" info timm.pth
+grep -q "150 tensors (bf16)" out && pass "and it holds bf16" || fail "and it holds bf16"
+refuse "converting to no known format" 2 "its ending says the format" "$LSPT" convert timm.pth timm.h5
+refuse "MAE's norm of other weights" 2 "it needs MAE" $train --method linear $weights --mae-norm vpt --output x
 check "bench" "$LSPT" bench $tiny --method forward,lspt --dtype f32,bf16 --prompts 2 --batch-size 2 \
   --iterations 1 --warmup 0 --json
 [ "$(grep -c '"fraction_of_peak":[0-9]' out)" -eq 4 ] && pass "bench prints a line a setting" || fail "bench prints a line a setting"

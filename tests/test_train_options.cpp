@@ -133,6 +133,8 @@ TEST_CASE("weights decide pooling, normalization and GaPT's rate") {
   CHECK(resolved(Family::moco_v3).pool == "token");
   CHECK(resolved(Family::moco_v3).lr == 1.0);
   CHECK(resolved(Family::timm).normalization == "half");
+  CHECK(resolved(Family::google).normalization == "half");
+  CHECK(resolved(Family::dinov2).normalization == "imagenet");
   CHECK(resolved(Family::dino).normalization == "imagenet");
 }
 

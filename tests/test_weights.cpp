@@ -5,53 +5,16 @@
 #include <cstring>
 
 #include "models/weights/describe.h"
+#include "models/weights/encode.h"
 #include "models/weights/pos_embed.h"
 #include "models/weights/safetensors.h"
+#include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
 
 using namespace lspt;
 using namespace lspt::testing;
 
 namespace {
-
-const std::string kGolden = "tests/golden/weights/";
-
-double difference(const Tensor& a, const Tensor& b) {
-  REQUIRE(a.shape() == b.shape());
-  const std::vector<float> x = a.to_vector(), y = b.to_vector();
-  double largest = 0;
-  for (size_t i = 0; i < x.size(); ++i) largest = std::max<double>(largest, std::fabs(x[i] - y[i]));
-  return largest;
-}
-
-/// Names and shapes of the tiny ViT that every fixture holds.
-WantedShapes tiny(int64_t width = 4, int depth = 2, int64_t patches = 9) {
-  WantedShapes shapes = {{"cls_token", {1, 1, width}},
-                         {"pos_embed", {1, 1 + patches, width}},
-                         {"patch_embed.proj.weight", {width, 3, 2, 2}},
-                         {"patch_embed.proj.bias", {width}}};
-  for (int i = 0; i < depth; ++i) {
-    const std::string block = "blocks." + std::to_string(i) + ".";
-    const std::vector<std::pair<std::string, Shape>> linears = {{"attn.qkv", {3 * width, width}},
-                                                                {"attn.proj", {width, width}},
-                                                                {"mlp.fc1", {4 * width, width}},
-                                                                {"mlp.fc2", {width, 4 * width}}};
-    for (const auto& [name, shape] : linears) {
-      shapes.emplace_back(block + name + ".weight", shape);
-      shapes.emplace_back(block + name + ".bias", Shape{shape[0]});
-    }
-    for (const char* norm : {"norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias"})
-      shapes.emplace_back(block + norm, Shape{width});
-  }
-  shapes.emplace_back("norm.weight", Shape{width});
-  shapes.emplace_back("norm.bias", Shape{width});
-  return shapes;
-}
-
-bool listed(const std::vector<std::string>& list, const std::string& part) {
-  return std::any_of(list.begin(), list.end(),
-                     [&](const std::string& text) { return contains(text, part); });
-}
 
 /// The fixture's tensors, changed by `edit`, as a file in `folder`.
 template <typename Edit>
@@ -76,6 +39,10 @@ TEST_CASE("every family's file gives PyTorch's values under timm's names") {
     double tolerance;  // half-precision files round
   } cases[] = {{"timm.safetensors", Family::timm, "pos_embed", 2, 0},
                {"timm.pth", Family::timm, "pos_embed", 2, 0},
+               {"legacy_timm.pth", Family::timm, "pos_embed", 2, 0},
+               {"google.npz", Family::google, "pos_embed", 4, 0},
+               {"google_opt.npz", Family::google, "pos_embed", 5, 0},
+               {"google_params.npz", Family::google, "pos_embed", 4, 0},
                {"timm_half.pth", Family::dino, "pos_embed", 0, 4e-3},
                {"mae_pretrain.pth", Family::mae, "mae.pos_embed", 0, 0},
                {"mae_visualize.pth", Family::mae, "mae.pos_embed", 4, 0},
@@ -162,18 +129,21 @@ TEST_CASE("a file for another model is refused with counts, names and what it is
 TEST_CASE("parts that change what the backbone computes are refused by name") {
   const TempFolder folder;
   const std::pair<const char*, const char*> parts[] = {
-      {"blocks.0.ls1.gamma", "layer scale"},     {"register_tokens", "register tokens"},
+      {"norm_pre.weight", "a norm before"},      {"register_tokens", "register tokens"},
       {"blocks.1.mlp.w12.weight", "SwiGLU"},     {"dist_token", "a distillation token"},
-      {"blocks.0.attn.q_norm.weight", "a part"}, {"blocks.0.0.norm1.weight", "a part"}};
+      {"blocks.0.attn.q_norm.weight", "a part"}, {"blocks.0.x.norm1.weight", "a part"}};
   for (const auto& [name, what] : parts) {
     const std::string path =
         edited(folder, [&, n = name](auto& tensors) { tensors[n] = Tensor::from({1}, {1}); });
     const std::string message = error_of([&] { load_backbone(path, tiny()); });
     CHECK(contains(message, std::string(name) + " is " + what));
   }
-  const std::string path =
-      edited(folder, [](auto& tensors) { tensors["prompt.0"] = Tensor::from({1}, {1}); });
-  CHECK(listed(load_backbone(path, tiny()).unused, "prompt.0"));
+  for (const char* harmless :
+       {"prompt.0", "pre_logits.fc.weight", "mask_token", "head_drop.weight"}) {
+    const std::string path =
+        edited(folder, [&](auto& tensors) { tensors[harmless] = Tensor::from({1}, {1}); });
+    CHECK(listed(load_backbone(path, tiny()).unused, harmless));
+  }
 }
 
 TEST_CASE("MoCo v3's ViT-S is refused because its heads cannot be told from its tensors") {
@@ -199,18 +169,57 @@ TEST_CASE("weights that are not finite are refused with the tensor and the eleme
 
 TEST_CASE("converting writes timm names that load to the same bits and keep their family") {
   const TempFolder folder;
-  for (const char* name : {"hf_vit_mae.bin", "moco_pretrain.pth.tar", "timm_half.pth"}) {
-    CAPTURE(name);
-    const LoadedBackbone before = load_backbone(kGolden + name, tiny());
-    const Conversion done = convert(kGolden + name, folder / "out.safetensors");
-    CHECK(done.written.size() == tiny().size());
-    CHECK(done.unused == before.unused);
-    const LoadedBackbone after = load_backbone(folder / "out.safetensors", tiny());
-    CHECK(after.family == before.family);
-    CHECK(after.unused.empty());
-    for (const auto& [key, value] : before.values)
-      CHECK(after.values.at(key).to_vector() == value.to_vector());
+  for (const char* name : {"hf_vit_mae.bin", "moco_pretrain.pth.tar", "timm_half.pth", "google.npz",
+                           "dinov2.pth", "legacy_timm.pth"})
+    for (const char* out : {"out.safetensors", "out.pth"}) {
+      CAPTURE(name);
+      CAPTURE(out);
+      const LoadedBackbone before = load_backbone(kGolden + name, tiny());
+      const Conversion done = convert(kGolden + name, folder / out);
+      CHECK(done.written.size() == tiny().size());
+      CHECK(done.unused == before.unused);
+      const LoadedBackbone after = load_backbone(folder / out, tiny());
+      CHECK(after.family == before.family);
+      CHECK(after.unused.empty());
+      for (const auto& [key, value] : before.values)
+        CHECK(after.values.at(key).to_vector() == value.to_vector());
+      const std::string bytes = read_bytes(folder / out);
+      convert(kGolden + name, folder / out);
+      CHECK(read_bytes(folder / out) == bytes);
+    }
+  CHECK(contains(error_of([&] { convert(kGolden + "timm.pth", folder / "out.npz"); }),
+                 "its ending says the format; .safetensors, .pth"));
+}
+
+TEST_CASE("converting to bf16 and f16 rounds to nearest even, and refuses what does not fit") {
+  const TempFolder folder;
+  const LoadedBackbone before = load_backbone(kGolden + "timm.pth", tiny());
+  for (const char* out : {"out.safetensors", "out.pth"})
+    for (const Element element : {Element::bf16, Element::f16}) {
+      convert(kGolden + "timm.pth", folder / out, element);
+      const WeightFile file = WeightFile::open(folder / out);
+      for (const StoredTensor& tensor : file.tensors()) CHECK(tensor.element == element);
+      for (const auto& [name, value] : load_backbone(folder / out, tiny()).values)
+        CHECK(difference(value, before.values.at(name)) < (element == Element::f16 ? 1e-3 : 1e-2));
+    }
+  // traps.pth has what torch's .half() and .bfloat16() made of these.
+  const Tensor exact =
+      Tensor::from({0.0f, -0.0f, 1.0f, -2.5f, 65504.0f, 6e-8f, 1e-5f, 1 / 3.0f}, {8});
+  const WeightFile traps = WeightFile::open(kGolden + "traps.pth");
+  for (const auto& [element, name] :
+       {std::pair{Element::f16, "float16"}, {Element::bf16, "bfloat16"}}) {
+    const std::vector<uint8_t> bytes = encode(exact, element, "x");
+    CHECK(std::memcmp(bytes.data(), traps.find(name)->data, 16) == 0);
   }
+  // Ties, the largest subnormal, and the last value below 65,520, where f16 ends.
+  const Tensor hard =
+      Tensor::from({0x1.002p0f, 0x1.006p0f, 0x1.ffep-15f, 65519.996f, 0x1p-25f, 0x1.8p-24f}, {6});
+  const uint16_t halves[] = {0x3c00, 0x3c02, 0x0400, 0x7bff, 0, 2};
+  CHECK(std::memcmp(encode(hard, Element::f16, "x").data(), halves, sizeof halves) == 0);
+  CHECK(contains(error_of([] {
+                   encode(Tensor::from({1, 65520}, {2}), Element::f16, "x");
+                 }),
+                 "x holds 65520 at element 1, which f16 cannot hold"));
 }
 
 TEST_CASE("a description says what a file is, also where it cannot be used") {

@@ -4,6 +4,7 @@
 
 #include "data/synth.h"
 #include "models/weights/describe.h"
+#include "models/weights/encode.h"
 #include "train/checkpoint.h"
 #include "train/commands.h"
 #include "train/console.h"
@@ -24,6 +25,7 @@ Json json_of(const FileDescription& d) {
               {"recognised", d.recognised},
               {"family", d.recognised ? key_of(d.family) : ""},
               {"model", d.vit.name},
+              {"published", d.published},
               {"parameters", d.parameters},
               {"dtypes", d.dtypes},
               {"lspt_checkpoint", d.lspt_checkpoint},
@@ -69,6 +71,7 @@ int run_info(const Options& o) {
   if (d.recognised)
     std::printf("  family       %s\n  backbone     %s%s\n", name_of(d.family), d.vit.text().c_str(),
                 d.vit.name.empty() ? "" : (": --model " + d.vit.name).c_str());
+  if (!d.published.empty()) std::printf("  published as %s\n", d.published.c_str());
   std::printf("  parameters   %s in %zu tensors (%s)\n", grouped(d.parameters).c_str(),
               d.tensors.size(), d.dtypes.c_str());
   if (d.lspt_checkpoint) print_checkpoint(d.path);
@@ -81,9 +84,9 @@ int run_info(const Options& o) {
 }
 
 int run_convert(const Options& o) {
-  const Conversion done = convert(o.files[0], o.files[1]);
-  std::printf("%s: %s, %zu tensors written, %zu left out\n", o.files[1].c_str(),
-              name_of(done.family), done.written.size(), done.unused.size());
+  const Conversion done = convert(o.files[0], o.files[1], element_of_dtype(o.dtype));
+  std::printf("%s: %s, %zu tensors written as %s, %zu left out\n", o.files[1].c_str(),
+              name_of(done.family), done.written.size(), o.dtype.c_str(), done.unused.size());
   for (const std::string& note : done.notes) std::printf("  note: %s\n", note.c_str());
   return 0;
 }

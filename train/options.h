@@ -23,6 +23,7 @@ struct Options {
   int64_t img_size = 0;
   // model
   std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";
+  std::string mae_norm = "stored";
   int64_t prompts = 0;
   double prompt_dropout = 0;
   std::string new_prompts, carry, gspc, attn_temp;

@@ -116,6 +116,11 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   // MAE's class token saw no supervision: VPT, GaPT and MAE itself pool its patches.
   const bool mae =
       weights && (weights->family == Family::mae || weights->family == Family::hf_vit_mae);
+  require(
+      !o.has("mae-norm") || (weights ? mae : !o.weights.empty()), ErrorKind::kUsage,
+      "--mae-norm: has no effect ",
+      weights ? std::string("with weights of ") + name_of(weights->family) : "without --weights",
+      "; it needs MAE's");
   if (o.pool == "auto")
     // What a run of ours pooled were patches: it trained the backbone without prompts.
     o.pool = !weights || weights->pool.empty() ? (mae ? "avg" : "token")
@@ -123,7 +128,8 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
                                                : weights->pool;
   // Supervised ViTs (timm's augreg, Google's) were trained with mean and deviation 0.5.
   const bool supervised =
-      weights && (weights->family == Family::timm || weights->family == Family::hf_vit);
+      weights && (weights->family == Family::timm || weights->family == Family::hf_vit ||
+                  weights->family == Family::google);
   if (o.normalization == "auto")
     o.normalization = weights && !weights->normalization.empty() ? weights->normalization
                       : supervised                               ? "half"

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 
 #include "engine/cuda.h"
 #include "engine/file.h"
 #include "engine/kernel.h"
 #include "engine/parallel.h"
+#include "models/weights/known_files.h"
 
 namespace lspt {
 
@@ -47,16 +49,41 @@ LoaderOptions loader_options(const Options& o, bool train) {
   return out;
 }
 
+namespace {
+
+/// load_backbone, with the final norm that --mae-norm asks for. VPT's MAE pools the patches first
+/// and normalizes with a layer `fc_norm`, which is not in the file; its loader drops the file's
+/// `norm` in silence. It then is at its initial values, and frozen unless everything is trained.
+LoadedBackbone load_for(const Options& o, const ViTConfig& vit) {
+  LoadedBackbone loaded = load_backbone(o.weights, backbone_shapes(vit));
+  const bool mae = loaded.family == Family::mae || loaded.family == Family::hf_vit_mae;
+  if (o.mae_norm == "vpt" && mae) {
+    for (const char* name : {"norm.weight", "norm.bias"}) {
+      loaded.values.erase(name);
+      std::erase(loaded.used, name);
+      loaded.unused.push_back(name);
+    }
+    loaded.notes.push_back("final norm left at weight 1 and bias 0, as VPT leaves its fc_norm");
+  }
+  return loaded;
+}
+
+}  // namespace
+
 Backbone load_weights(const Options& o) {
   Backbone out;
-  const ViTConfig vit = vit_config(o.model, static_cast<int>(o.img_size));
-  out.loaded = load_backbone(o.weights, backbone_shapes(vit));
+  const WeightFile file = WeightFile::open(o.weights);
+  // Hashed beside the loading, which reads the same bytes.
+  auto published =
+      std::async(std::launch::async, known_file, std::cref(file), map_names(file).family, o.model);
+  out.loaded = load_for(o, vit_config(o.model, static_cast<int>(o.img_size)));
   out.file.path = fs::absolute(o.weights).lexically_normal().string();
-  out.file.bytes = fs::file_size(o.weights);
+  out.file.bytes = file.bytes();
   out.file.sha256 = sha256_of(o.weights);
+  out.published = published.get();
   out.hint.family = out.loaded.family;
   // A run of ours trained it: its inputs and its pooling.
-  if (WeightFile::open(o.weights).metadata().contains("lspt")) {
+  if (file.metadata().contains("lspt")) {
     const Options before = load_checkpoint(o.weights).options;
     out.hint.pool = before.pool;
     out.hint.normalization = before.normalization;
@@ -75,6 +102,7 @@ void say_weights(Console& console, const Backbone& backbone) {
       names += (i ? ", " : "") + loaded.unused[i];
     console.line("  unused: " + names + (loaded.unused.size() > 4 ? ", ..." : ""));
   }
+  if (!backbone.published.empty()) console.line("  published as " + backbone.published);
   for (const std::string& note : loaded.notes) console.line("  note: " + note);
 }
 
@@ -110,7 +138,7 @@ std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& 
             saved.sha256, " (", saved.path, ")");
     Backbone backbone;
     backbone.file = saved;
-    backbone.loaded = load_backbone(options.weights, backbone_shapes(config.vit));
+    backbone.loaded = load_for(options, config.vit);
     say_weights(console, backbone);
     values.merge(backbone.loaded.values);
   }

@@ -26,6 +26,7 @@ struct Backbone {
   BackboneFile file;
   LoadedBackbone loaded;
   WeightsHint hint;
+  std::string published;  ///< known_files.h
 };
 /// Loads and identifies --weights for the model that the options name.
 Backbone load_weights(const Options& options);

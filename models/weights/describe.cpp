@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "models/weights/encode.h"
+#include "models/weights/known_files.h"
 #include "models/weights/pos_embed.h"
-#include "models/weights/safetensors.h"
 
 namespace lspt {
 
@@ -45,8 +46,14 @@ ViTGuess guess_vit(const WantedShapes& shapes) {
 
 FileDescription describe(const std::string& path) {
   const WeightFile file = WeightFile::open(path);
+  FileDescription out = describe(file);
+  if (out.recognised) out.published = known_file(file, out.family, out.vit.name);
+  return out;
+}
+
+FileDescription describe(const WeightFile& file) {
   FileDescription out;
-  out.path = path;
+  out.path = file.path();
   out.format = file.format();
   out.wrapper = file.wrapper();
   out.bytes = file.bytes();
@@ -80,7 +87,7 @@ FileDescription describe(const std::string& path) {
   return out;
 }
 
-Conversion convert(const std::string& in, const std::string& out) {
+Conversion convert(const std::string& in, const std::string& out, Element element) {
   const WeightFile file = WeightFile::open(in);
   const NameMap map = map_names(file);
   Conversion done{map.family, {}, map.unused, file.notes()};
@@ -90,8 +97,8 @@ Conversion convert(const std::string& in, const std::string& out) {
     tensors.emplace_back(tensor.name, load(file, tensor));
     done.written.push_back(tensor.name);
   }
-  write_safetensors(
-      out, tensors,
+  write_weights(
+      out, tensors, element,
       {{"family", key_of(map.family)}, {"source", std::filesystem::path(in).filename().string()}});
   return done;
 }

@@ -23,6 +23,7 @@ struct FileDescription {
   bool recognised = false;       ///< family, vit and unused mean something
   Family family = Family::timm;
   ViTGuess vit;
+  std::string published;   ///< which published file it is (known_files.h), "" if none that is known
   int64_t parameters = 0;  ///< elements of all tensors
   std::string dtypes;      ///< "f32", or "f32, i64" by falling number of elements
   struct Entry {
@@ -37,6 +38,7 @@ struct FileDescription {
 
 /// Throws Error(kWeights) only if the file cannot be read at all.
 FileDescription describe(const std::string& path);
+FileDescription describe(const WeightFile& file);  ///< leaves `published` open
 
 struct Conversion {
   Family family = Family::timm;
@@ -45,8 +47,9 @@ struct Conversion {
   std::vector<std::string> notes;
 };
 
-/// Writes the backbone of `in` as safetensors under timm's names in f32, with metadata "family" so
-/// that it is recognised again. Throws Error(kWeights) or Error(kWrite).
-Conversion convert(const std::string& in, const std::string& out);
+/// Writes the backbone of `in` under timm's names as f32, bf16 or f16, in the format of `out`'s
+/// ending (encode.h), with metadata "family" so that it is recognised again. Throws
+/// Error(kWeights), Error(kWrite), or Error(kUsage) for another ending.
+Conversion convert(const std::string& in, const std::string& out, Element element = Element::f32);
 
 }  // namespace lspt

@@ -67,17 +67,32 @@ bool can_resample(const Shape& found, const Shape& wanted, int prefix_tokens) {
          grid_side(wanted[1] - prefix_tokens) > 0;
 }
 
+/// A copy: x may be a view of the file.
+Tensor scale_rows(const Tensor& x, const Tensor& scale) {
+  Tensor out(x.shape());
+  const int64_t rows = x.dim(0), columns = rows == 0 ? 0 : x.numel() / rows;
+  const float *from = x.data<float>(), *factor = scale.data<float>();
+  float* to = out.data<float>();
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t i = row * columns; i < (row + 1) * columns; ++i) to[i] = from[i] * factor[row];
+  return out;
+}
+
 }  // namespace
 
 Tensor load(const WeightFile& file, const MappedTensor& tensor) {
-  if (tensor.sources.size() == 1) return file.load(*tensor.sources[0]);
-  Tensor whole(tensor.shape());
-  int64_t row = 0;
-  for (const StoredTensor* source : tensor.sources) {
-    copy(whole.slice(row, row + source->shape[0]), file.load(*source));
-    row += source->shape[0];
+  Tensor whole;
+  if (tensor.sources.size() == 1) {
+    whole = file.load(tensor.sources[0]).reshape(tensor.part);
+  } else {
+    whole = Tensor(tensor.shape());
+    const int64_t rows = tensor.part[0];
+    for (size_t i = 0; i < tensor.sources.size(); ++i) {
+      const int64_t row = static_cast<int64_t>(i) * rows;
+      copy(whole.slice(row, row + rows), file.load(tensor.sources[i]).reshape(tensor.part));
+    }
   }
-  return whole;
+  return tensor.row_scale ? scale_rows(whole, file.load(*tensor.row_scale)) : whole;
 }
 
 LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted,
@@ -131,7 +146,9 @@ LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted
     if (!(values.shape() == want->second)) {
       const int64_t from = grid_side(values.dim(1) - prefix_tokens);
       const int64_t to = grid_side(want->second[1] - prefix_tokens);
-      values = resample_pos_embed(values, to, prefix_tokens);
+      // As timm does it: files of Google's were trained with bilinear in mind.
+      const Resample how = map.family == Family::google ? Resample::bilinear : Resample::bicubic;
+      values = resample_pos_embed(values, to, prefix_tokens, how);
       std::ostringstream note;
       note << "position embeddings interpolated from " << from << " x " << from << " to " << to
            << " x " << to << " patches";

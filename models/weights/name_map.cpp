@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
+#include "models/weights/google_names.h"
 #include "models/weights/pos_embed.h"
+#include "models/weights/timm_names.h"
 
 namespace lspt {
 namespace {
@@ -16,71 +19,15 @@ struct FamilyName {
   Family family;
   const char *key, *name;
 };
-constexpr FamilyName kFamilies[] = {
-    {Family::timm, "timm", "timm"},          {Family::mae, "mae", "MAE"},
-    {Family::moco_v3, "moco_v3", "MoCo v3"}, {Family::dino, "dino", "DINO"},
-    {Family::hf_vit, "hf_vit", "HF ViT"},    {Family::hf_vit_mae, "hf_vit_mae", "HF ViT-MAE"},
-    {Family::lspt, "lspt", "lspt"}};
-
-/// What the file calls it, up to its last dot -> timm's name. "" is a name of timm's own.
-using Table = std::vector<std::pair<std::string_view, std::string_view>>;
-const Table kHfTop = {{"embeddings.cls_token", "cls_token"},
-                      {"embeddings.position_embeddings", "pos_embed"},
-                      {"embeddings.patch_embeddings.projection", "patch_embed.proj"},
-                      {"layernorm", "norm"}};
-const Table kHfBlock = {{"layernorm_before", "norm1"},
-                        {"layernorm_after", "norm2"},
-                        {"attention.attention.query", "attn.qkv"},
-                        {"attention.attention.key", "attn.qkv"},
-                        {"attention.attention.value", "attn.qkv"},
-                        {"attention.output.dense", "attn.proj"},
-                        {"intermediate.dense", "mlp.fc1"},
-                        {"output.dense", "mlp.fc2"}};
-const Table kTimmTop = {{"cls_token", "cls_token"},
-                        {"pos_embed", "pos_embed"},
-                        {"patch_embed.proj", "patch_embed.proj"},
-                        {"norm", "norm"}};
-const Table kTimmBlock = {{"norm1", "norm1"},       {"norm2", "norm2"},
-                          {"attn.qkv", "attn.qkv"}, {"attn.proj", "attn.proj"},
-                          {"mlp.fc1", "mlp.fc1"},   {"mlp.fc2", "mlp.fc2"}};
-
-/// Looks up `name` with and without a last part ".weight" or ".bias"; "" if it is not there.
-std::string look_up(const Table& table, std::string_view name) {
-  const size_t dot = name.rfind('.');
-  const std::string_view last = dot == std::string_view::npos ? "" : name.substr(dot);
-  const bool parameter = last == ".weight" || last == ".bias";
-  if (parameter) name.remove_suffix(last.size());
-  for (const auto& [from, to] : table)
-    if (from == name && parameter == (to != "cls_token" && to != "pos_embed"))
-      return std::string(to) + std::string(parameter ? last : "");
-  return "";
-}
-
-/// timm's name for a name without prefix, "" if it is not the backbone's.
-std::string timm_name(std::string_view name, bool hf) {
-  const std::string_view blocks = hf ? "encoder.layer." : "blocks.";
-  if (!name.starts_with(blocks)) return look_up(hf ? kHfTop : kTimmTop, name);
-  name.remove_prefix(blocks.size());
-  const size_t dot = name.find('.');
-  if (dot == 0 || dot > 4 || name.find_first_not_of("0123456789") != dot) return "";
-  const std::string inner = look_up(hf ? kHfBlock : kTimmBlock, name.substr(dot + 1));
-  return inner.empty() ? "" : "blocks." + std::string(name.substr(0, dot)) + "." + inner;
-}
-
-/// Why a name that is not the backbone's may not be left out, "" if it may.
-std::string refusal(std::string_view name, bool hf) {
-  if (name.starts_with("decoder") || name.starts_with("head")) return "";
-  const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
-  if (has("register_token") || has("reg_token")) return "register tokens";
-  if (has("dist_token") || has("distillation_token")) return "a distillation token";
-  if (name.starts_with("norm_pre")) return "a norm before the blocks";
-  const bool inside = name.starts_with(hf ? "encoder.layer." : "blocks.") ||
-                      name.starts_with("patch_embed.") || has("relative_position_bias");
-  if (!inside) return "";
-  if (has(".ls1.") || has(".ls2.") || has("gamma") || has("lambda")) return "layer scale";
-  if (has("mlp.w12") || has("mlp.w3") || has("mlp.weights_") || has("fc1_g")) return "SwiGLU";
-  return "a part that this ViT does not have";
-}
+constexpr FamilyName kFamilies[] = {{Family::timm, "timm", "timm"},
+                                    {Family::mae, "mae", "MAE"},
+                                    {Family::moco_v3, "moco_v3", "MoCo v3"},
+                                    {Family::dino, "dino", "DINO"},
+                                    {Family::dinov2, "dinov2", "DINOv2"},
+                                    {Family::hf_vit, "hf_vit", "HF ViT"},
+                                    {Family::hf_vit_mae, "hf_vit_mae", "HF ViT-MAE"},
+                                    {Family::google, "google", "Google ViT"},
+                                    {Family::lspt, "lspt", "lspt"}};
 
 /// What stands before timm's or Hugging Face's name of the patch embedding.
 std::string find_prefix(const WeightFile& file, bool& hf, std::vector<std::string>& notes) {
@@ -123,9 +70,14 @@ Family find_family(const WeightFile& file, const NameMap& map, const std::string
     });
   };
   PosTable table = PosTable::learned;
-  for (const MappedTensor& tensor : map.tensors)
-    if (tensor.name == "pos_embed") table = pos_table_of(file.load(*tensor.sources[0]));
+  bool scaled = false;
+  for (const MappedTensor& tensor : map.tensors) {
+    if (tensor.name == "pos_embed") table = pos_table_of(file.load(tensor.sources[0]));
+    scaled |= tensor.row_scale.has_value();
+  }
   const bool decoder = leftover("decoder");
+  // DeiT III has layer scale, too, and a head.
+  if (scaled && !decoder) return leftover("head.") ? Family::timm : Family::dinov2;
   if (hf) return decoder || table == PosTable::column_first ? Family::hf_vit_mae : Family::hf_vit;
   const bool module = prefix.starts_with("module.");
   if (prefix.find("base_encoder.") != std::string::npos || table == PosTable::row_first)
@@ -137,6 +89,31 @@ Family find_family(const WeightFile& file, const NameMap& map, const std::string
   return file.wrapper() == "model" ? Family::mae : Family::dino;
 }
 
+/// Gives each matrix its layer scale.
+void fold_scales(const WeightFile& file, NameMap& map,
+                 const std::map<std::string, const StoredTensor*>& scales) {
+  for (const auto& [matrix, gamma] : scales) {
+    int found = 0;
+    for (MappedTensor& tensor : map.tensors) {
+      if (tensor.name != matrix + ".weight" && tensor.name != matrix + ".bias") continue;
+      require(tensor.part.rank() > 0 && gamma->shape == Shape{tensor.part[0]}, kKind, "read ",
+              file.path(), ": ", gamma->name, " is ", gamma->shape, ", but ", tensor.name, " ",
+              tensor.part);
+      tensor.row_scale = *gamma;
+      ++found;
+    }
+    require(found == 2, kKind, "read ", file.path(), ": ", gamma->name, " scales ", matrix,
+            ", which is not in the file with weight and bias");
+  }
+  if (!scales.empty())
+    map.notes.push_back("layer scale is folded into attn.proj and mlp.fc2: exact up to rounding");
+}
+
+bool has_head(const NameMap& map, const std::string& prefix) {
+  return std::find(map.unused.begin(), map.unused.end(), prefix + "head.weight") !=
+         map.unused.end();
+}
+
 }  // namespace
 
 const char* name_of(Family family) { return kFamilies[static_cast<size_t>(family)].name; }
@@ -146,51 +123,70 @@ Family family_of(const std::string& key) {
   for (const FamilyName& known : kFamilies)
     if (key == known.key) return known.family;
   fail(ErrorKind::kUsage, "weight family \"", key,
-       "\": timm, mae, moco_v3, dino, hf_vit, hf_vit_mae or lspt expected");
+       "\": timm, mae, moco_v3, dino, dinov2, hf_vit, hf_vit_mae, google or lspt expected");
 }
 
 Shape MappedTensor::shape() const {
-  Shape shape = sources[0]->shape;
+  Shape shape = part;
   if (sources.size() > 1) shape.set(0, shape[0] * static_cast<int64_t>(sources.size()));
   return shape;
 }
 
 NameMap map_names(const WeightFile& file) {
+  if (const auto google = google_prefix(file)) return map_google_names(file, *google);
   NameMap map;
-  bool hf = false;
+  bool hf = false, chunked = false;
   const std::string prefix = find_prefix(file, hf, map.notes);
   std::map<std::string, std::vector<const StoredTensor*>> parts;  // query, key, value
+  std::map<std::string, const StoredTensor*> scales;
   for (const StoredTensor& tensor : file.tensors()) {
     const bool inside = tensor.name.starts_with(prefix);
     const std::string_view rest = inside ? std::string_view(tensor.name).substr(prefix.size()) : "";
-    const std::string name = timm_name(rest, hf);
-    if (name.empty()) {
+    const TimmName timm = timm_name(rest, hf);
+    chunked |= timm.chunked;
+    if (timm.name.empty()) {
       const std::string why = inside ? refusal(rest, hf) : "";
       require(why.empty(), kKind, "read ", file.path(), ": ", tensor.name, " is ", why,
               ", which is not supported; leaving it out would change what the model computes");
       map.unused.push_back(tensor.name);
-    } else if (hf && name.find(".attn.qkv.") != std::string::npos) {
-      auto& three = parts[name];
+    } else if (timm.scale) {
+      scales[timm.name] = &tensor;
+    } else if (hf && timm.name.find(".attn.qkv.") != std::string::npos) {
+      auto& three = parts[timm.name];
       three.resize(3);
       three[rest.find(".query.") != rest.npos ? 0
             : rest.find(".key.") != rest.npos ? 1
                                               : 2] = &tensor;
     } else {
-      map.tensors.push_back({name, {&tensor}});
+      map.tensors.push_back({timm.name, {tensor}, tensor.shape});
     }
   }
-  for (auto& [name, three] : parts) {
-    const bool whole = std::all_of(three.begin(), three.end(), [&](const StoredTensor* part) {
-      return part && three[0] && part->shape.rank() >= 1 && part->shape == three[0]->shape;
+  for (const auto& [name, three] : parts) {
+    const StoredTensor* query = three[0];
+    const bool whole = std::all_of(three.begin(), three.end(), [query](const StoredTensor* part) {
+      return part && query && part->shape.rank() >= 1 && part->shape == query->shape;
     });
-    if (whole) map.tensors.push_back({name, three});
+    if (whole) map.tensors.push_back({name, {*query, *three[1], *three[2]}, query->shape});
     for (const StoredTensor* part : three)
       if (part && !whole) map.unused.push_back(part->name);
   }
+  fold_scales(file, map, scales);
+  std::set<std::string_view> names;
+  for (const MappedTensor& tensor : map.tensors)
+    require(names.insert(tensor.name).second, kKind, "read ", file.path(), ": ", tensor.name,
+            " twice, once as ", tensor.sources[0].name);
   map.family = find_family(file, map, prefix, hf);
   if (map.family == Family::dino && file.wrapper().empty() && file.metadata().empty())
     map.notes.push_back("taken for DINO: no head, no decoder, learned position embeddings");
+  if (map.family == Family::moco_v3)
+    map.notes.push_back(
+        prefix.find("base_encoder.") != std::string::npos
+            ? "MoCo v3's pre-training checkpoint: the query encoder is taken, without its projector"
+        : has_head(map, prefix) ? "MoCo v3's linear-probe checkpoint, the one that VPT and GaPT "
+                                  "load: a frozen encoder and a trained head, which is dropped"
+                                : "MoCo v3 without a head");
   if (!prefix.empty()) map.notes.push_back("names without their prefix '" + prefix + "'");
+  if (chunked) map.notes.push_back("blocks in chunks: blocks.CHUNK.BLOCK is block BLOCK");
   return map;
 }
 

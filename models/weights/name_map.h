@@ -1,6 +1,7 @@
 /// Which model family a weights file comes from, and its names in timm's terms.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,18 +9,22 @@
 
 namespace lspt {
 
-enum class Family { timm, mae, moco_v3, dino, hf_vit, hf_vit_mae, lspt };
+enum class Family { timm, mae, moco_v3, dino, dinov2, hf_vit, hf_vit_mae, google, lspt };
 const char* name_of(Family family);  ///< "MAE", "MoCo v3", ...
 /// Identifier for metadata and flags ("mae", "moco_v3"); `family_of` inverts it, and throws
 /// Error(kUsage) for another word.
 const char* key_of(Family family);
 Family family_of(const std::string& key);
 
-/// One backbone tensor under timm's name. Three sources are query, key and value, to be
-/// concatenated along the rows in that order.
+/// One backbone tensor under timm's name.
 struct MappedTensor {
   std::string name;
-  std::vector<const StoredTensor*> sources;
+  /// Views of the file's tensors. Three are query, key and value, to be concatenated along the rows
+  /// in that order.
+  std::vector<StoredTensor> sources;
+  Shape part;  ///< of each source, read in row-major order
+  /// Layer scale, to be multiplied into the rows: gamma * (W x + b) = (gamma W) x + gamma b.
+  std::optional<StoredTensor> row_scale = {};
   Shape shape() const;  ///< after concatenation
 };
 
@@ -31,13 +36,13 @@ struct NameMap {
 };
 
 /// Recognises timm, MAE (pretrain and visualize), MoCo v3 (linear and pretraining files), DINO
-/// (flat and full), Hugging Face ViT and ViT-MAE, and our own checkpoints. Evidence, strongest
-/// first: metadata that `convert` and training write, names and prefixes, the channel order of
-/// fixed sine-cosine position embeddings, the wrapper key. Heads, decoders, mask tokens,
-/// predictors, momentum encoders and optimizer state are left in `unused`. Throws Error(kWeights)
-/// for a part that changes what the backbone computes and that our ViT lacks (layer scale, register
-/// tokens, SwiGLU, distillation token, ...): it is refused by name, not ignored. The result points
-/// into `file`.
+/// (flat and full), DINOv2, Hugging Face ViT, ViT-MAE and Dinov2, Google's ViT and our own
+/// checkpoints. Evidence, strongest first: metadata that `convert` and training write, names and
+/// prefixes, the channel order of fixed sine-cosine position embeddings, the wrapper key. Heads,
+/// decoders, mask tokens, predictors, momentum encoders and optimizer state are left in `unused`.
+/// Throws Error(kWeights) for a part that changes what the backbone computes and that our ViT lacks
+/// (register tokens, SwiGLU, distillation token, ...): it is refused by name, not ignored. The
+/// result points into `file`.
 NameMap map_names(const WeightFile& file);
 
 }  // namespace lspt

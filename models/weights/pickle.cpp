@@ -38,9 +38,10 @@ class PickleReader {
   PickleReader(std::string_view bytes, const std::string& what)
       : reader_(bytes, what), what_(what) {}
 
-  Pickle run() {
+  Pickle run(size_t* used) {
     while (step(reader_.get<uint8_t>())) {
     }
+    if (used) *used = reader_.at();
     return std::move(pickle_);
   }
 
@@ -212,8 +213,8 @@ bool PickleReader::step(uint8_t op) {
 }
 // clang-format on
 
-Pickle Pickle::parse(std::string_view bytes, const std::string& what) {
-  return PickleReader(bytes, what).run();
+Pickle Pickle::parse(std::string_view bytes, const std::string& what, size_t* used) {
+  return PickleReader(bytes, what).run(used);
 }
 
 const Pickle::Node* Pickle::get(const Node& dict, std::string_view key) const {

@@ -41,11 +41,13 @@ class Pickle {
   /// Throws Error(kWeights): "asks to run os.system; refused" for a callable that could harm if it
   /// were run, even where nothing calls it; for an unknown opcode, a stack or memo that does not
   /// fit, no end, nesting deeper than 1,000, or more than 1,000,000 values. `what` begins the
-  /// messages.
-  static Pickle parse(std::string_view bytes, const std::string& what);
+  /// messages. Bytes may follow the pickle; `used` becomes its size.
+  static Pickle parse(std::string_view bytes, const std::string& what, size_t* used = nullptr);
 
   const Node& root() const { return nodes_[root_]; }
   const Node& operator[](Index index) const { return nodes_[index]; }
+  /// Every value, in the order in which the pickle makes them.
+  const std::vector<Node>& nodes() const { return nodes_; }
   /// Value of a text key in a dict, nullptr if there is none.
   const Node* get(const Node& dict, std::string_view key) const;
   /// Whether node is a call of the global `callable`.

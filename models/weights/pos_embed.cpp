@@ -41,6 +41,19 @@ std::vector<Taps> bicubic_taps(int64_t in, int64_t out) {
   return taps;
 }
 
+std::vector<Taps> bilinear_taps(int64_t in, int64_t out) {
+  const float scale = static_cast<float>(in) / static_cast<float>(out);
+  std::vector<Taps> taps;
+  for (int64_t i = 0; i < out; ++i) {
+    const float at = std::max(scale * (static_cast<float>(i) + 0.5f) - 0.5f, 0.0f);
+    const auto first = std::min(static_cast<int64_t>(at), in - 1);
+    const float second = first + 1 < in ? at - static_cast<float>(first) : 0;
+    taps.push_back({first, {1 - second}});
+    if (first + 1 < in) taps.back().weights.push_back(second);
+  }
+  return taps;
+}
+
 /// Resizes the middle axis of in (outer, n, inner) to taps.size().
 std::vector<float> resize_axis(const float* in, int64_t outer, int64_t n, int64_t inner,
                                const std::vector<Taps>& taps) {
@@ -65,12 +78,13 @@ int64_t grid_side(int64_t rows) {
   return side * side == rows ? side : 0;
 }
 
-Tensor resample_pos_embed(const Tensor& pos, int64_t grid, int prefix_tokens) {
+Tensor resample_pos_embed(const Tensor& pos, int64_t grid, int prefix_tokens, Resample how) {
   const int64_t old = pos.rank() == 3 ? grid_side(pos.dim(1) - prefix_tokens) : 0;
   require(old > 0 && pos.dim(0) == 1 && grid > 0, ErrorKind::kWeights, "position embeddings ",
           pos.shape(), ": (1, ", prefix_tokens, " + a square number, width) expected");
   const int64_t width = pos.dim(2);
-  const std::vector<Taps> taps = bicubic_taps(old, grid);
+  const std::vector<Taps> taps =
+      how == Resample::bilinear ? bilinear_taps(old, grid) : bicubic_taps(old, grid);
   const float* patches = pos.data<float>() + prefix_tokens * width;
   const std::vector<float> wide = resize_axis(patches, old, old, width, taps);  // columns
   const std::vector<float> all = resize_axis(wide.data(), 1, old, grid * width, taps);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,10 +19,12 @@ namespace lspt {
 /// or trailing byte; each has the size its shape says. Throws Error(kWeights).
 WeightTable read_safetensors(const MappedFile& file);
 
-/// Writes f32 and bf16 host tensors, atomically (engine/file.h). Same input, same bytes: larger
-/// elements first, then by name. Throws Error(kWrite).
+/// Writes f32 and bf16 host tensors, as they are or all as `element` (encode.h), atomically
+/// (engine/file.h). Same input, same bytes: larger elements first, then by name. Throws
+/// Error(kWrite).
 void write_safetensors(const std::string& path,
                        const std::vector<std::pair<std::string, Tensor>>& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {},
+                       std::optional<Element> element = std::nullopt);
 
 }  // namespace lspt

@@ -4,8 +4,10 @@
 
 #include <cstring>
 
+#include "models/weights/npz.h"
 #include "models/weights/safetensors.h"
 #include "models/weights/torch_file.h"
+#include "models/weights/zip.h"
 
 namespace lspt {
 namespace {
@@ -93,6 +95,13 @@ void gather(float* out, const StoredTensor& tensor) {
   }
 }
 
+Tensor converted(const StoredTensor& tensor) {
+  Tensor values(tensor.shape);
+  if (values.numel() > 0)
+    dispatch(tensor.element, [&]<typename T>() { gather<T>(values.data<float>(), tensor); });
+  return values;
+}
+
 /// Files that are often mistaken for weights, by their first bytes.
 std::string what_else(std::string_view bytes) {
   const size_t text = bytes.find_first_not_of(" \t\r\n\xef\xbb\xbf");
@@ -101,17 +110,11 @@ std::string what_else(std::string_view bytes) {
     return "this is an HTML page, not weights; download it again";
   if (bytes.starts_with("version https://git-lfs"))
     return "this is a git-lfs pointer, not the weights; fetch them with git lfs pull";
-  if (bytes.starts_with("\x80\x02\x8a\x0a\x6c\xfc"))
-    return "PyTorch's format from before 1.6 is not supported; load it with torch.load and save it "
-           "again with torch.save";
-  if (bytes.size() > 262 && bytes.substr(257, 5) == "ustar")
-    return "a tar archive is not supported; unpack it first (PyTorch's .pth.tar files are normally "
-           "no tar archives)";
   if (bytes.starts_with("\x1f\x8b")) return "gzip-compressed; unpack it first";
-  if (bytes.starts_with("\x93NUMPY")) return "a NumPy array; save a PyTorch or safetensors file";
+  if (bytes.starts_with("\x93NUMPY")) return "a single NumPy array; weights are an .npz archive";
   if (bytes.starts_with('\x80'))
     return "a bare pickle; save it with torch.save, which writes a zip archive";
-  return "neither a PyTorch zip archive nor safetensors (" + std::to_string(bytes.size()) +
+  return "none of PyTorch, safetensors and NumPy (" + std::to_string(bytes.size()) +
          " bytes); if it was downloaded, it may be truncated";
 }
 
@@ -137,16 +140,22 @@ bool StoredTensor::contiguous() const {
   return true;
 }
 
-WeightFile WeightFile::open(const std::string& path) {
+WeightFile WeightFile::open(const std::string& path) { return of(MappedFile::open(path, kKind)); }
+
+WeightFile WeightFile::of(std::shared_ptr<const MappedFile> file) {
+  const std::string_view bytes = file->bytes();
   WeightFile weights;
-  weights.file_ = MappedFile::open(path, kKind);
-  const std::string_view bytes = weights.file_->bytes();
   if (bytes.starts_with("PK\x03\x04") || bytes.starts_with("PK\x05\x06"))
-    weights.table_ = read_torch(*weights.file_);
+    weights.table_ = is_npz(*file) ? read_npz(*file) : read_torch(*file);
+  else if (is_torch_legacy(bytes))
+    weights.table_ = read_torch_legacy(*file);
   else if (bytes.size() > 8 && bytes[8] == '{')
-    weights.table_ = read_safetensors(*weights.file_);
+    weights.table_ = read_safetensors(*file);
+  else if (is_tar(bytes))
+    weights.table_ = read_torch_tar(*file);
   else
-    fail(kKind, "read ", path, ": ", what_else(bytes));
+    fail(kKind, "read ", file->path(), ": ", what_else(bytes));
+  weights.file_ = std::move(file);
   for (size_t i = 0; i < weights.tensors().size(); ++i)
     weights.index_[weights.tensors()[i].name] = i;
   weights.checked_.resize(weights.table_.parts.size());
@@ -164,13 +173,29 @@ Tensor WeightFile::load(const std::string& name) const {
   return load(*tensor);
 }
 
+void WeightFile::check_crc(int part, const uint8_t* data, size_t bytes) const {
+  if (checked_[static_cast<size_t>(part)]) return;
+  require(crc32_z(0, data, bytes) == table_.parts[static_cast<size_t>(part)].crc, kKind, "load ",
+          path(), ": ", table_.parts[static_cast<size_t>(part)].name,
+          " is damaged (its CRC is wrong); download or copy the file again");
+  checked_[static_cast<size_t>(part)] = true;
+}
+
 Tensor WeightFile::load(const StoredTensor& tensor) const {
-  if (tensor.part >= 0 && !checked_[static_cast<size_t>(tensor.part)]) {
-    const WeightTable::Part& part = table_.parts[static_cast<size_t>(tensor.part)];
-    require(crc32_z(0, part.data, part.bytes) == part.crc, kKind, "load ", path(), ": ", part.name,
-            " is damaged (its CRC is wrong); download or copy the file again");
-    checked_[static_cast<size_t>(tensor.part)] = true;
+  const WeightTable::Part* part =
+      tensor.part < 0 ? nullptr : &table_.parts[static_cast<size_t>(tensor.part)];
+  if (part && part->inflated) {
+    const std::string_view packed(reinterpret_cast<const char*>(part->data), part->bytes);
+    const std::string bytes = inflate(packed, part->inflated, "load " + path() + ": " + part->name);
+    require(bytes.size() == part->inflated, kKind, "load ", path(), ": ", part->name, " has ",
+            bytes.size(), " bytes, ", part->inflated, " expected; download or copy it again");
+    const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
+    check_crc(tensor.part, data, bytes.size());
+    StoredTensor inflated = tensor;
+    inflated.data = data + tensor.skip;
+    return converted(inflated);
   }
+  if (part) check_crc(tensor.part, part->data, part->bytes);
   const size_t begin = tensor.data ? static_cast<size_t>(tensor.data - file_->data()) : 0;
   const bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % alignof(float) == 0;
   if (tensor.element == Element::f32 && aligned && tensor.contiguous() && tensor.nbytes() > 0) {
@@ -180,9 +205,7 @@ Tensor WeightFile::load(const StoredTensor& tensor) const {
         tensor.data, [file = file_, begin, bytes](const void*) { file->forget(begin, bytes); });
     return Tensor::borrow(tensor.data, tensor.shape, DType::f32, owner);
   }
-  Tensor values(tensor.shape);
-  if (values.numel() > 0)
-    dispatch(tensor.element, [&]<typename T>() { gather<T>(values.data<float>(), tensor); });
+  const Tensor values = converted(tensor);
   if (tensor.contiguous()) file_->forget(begin, tensor.nbytes());  // copied, not read again
   return values;
 }

@@ -24,8 +24,9 @@ struct StoredTensor {
   Shape shape;
   Element element = Element::f32;
   std::array<int64_t, Shape::kMaxRank> strides{};  ///< in elements, as many as shape has extents
-  const uint8_t* data = nullptr;                   ///< the first element
-  int part = -1;                                   ///< index into WeightTable::parts, -1 for none
+  const uint8_t* data = nullptr;  ///< the first element; nullptr in a deflated part
+  int part = -1;                  ///< index into WeightTable::parts, -1 for none
+  size_t skip = 0;                ///< its first element's byte in a deflated part
 
   bool contiguous() const;
   size_t nbytes() const { return static_cast<size_t>(shape.numel()) * size_of(element); }
@@ -38,9 +39,10 @@ struct WeightTable {
     std::string name;
     const uint8_t* data;
     size_t bytes;
-    uint32_t crc;
+    uint32_t crc;         ///< of the inflated bytes, if the part is deflated
+    size_t inflated = 0;  ///< how many; 0: it is not
   };
-  std::string format;   ///< "safetensors", "PyTorch"
+  std::string format;   ///< "safetensors", "PyTorch", "NumPy"
   std::string wrapper;  ///< key of the training checkpoint that the tensors were under, or ""
   std::vector<StoredTensor> tensors;
   std::vector<Part> parts;
@@ -48,12 +50,14 @@ struct WeightTable {
   std::vector<std::string> notes;  ///< e.g. "argparse.Namespace carried as opaque"
 };
 
-/// A weights file, opened by its content, never by its name: safetensors, or PyTorch's zip format
-/// (.pth, .pt, .pth.tar, .bin). Nothing in a file can run. Errors are Error(kWeights) naming the
-/// file, what is wrong and what to do. Not for use by two threads at once.
+/// A weights file, opened by its content, never by its name: safetensors, PyTorch's three formats
+/// (.pth, .pt, .pth.tar, .bin), or NumPy's archive of arrays (.npz). Nothing in a file can run.
+/// Errors are Error(kWeights) naming the file, what is wrong and what to do. Not for use by two
+/// threads at once.
 class WeightFile {
  public:
   static WeightFile open(const std::string& path);
+  static WeightFile of(std::shared_ptr<const MappedFile> file);
 
   const std::string& path() const { return file_->path(); }
   size_t bytes() const { return file_->size(); }
@@ -72,6 +76,8 @@ class WeightFile {
   Tensor load(const std::string& name) const;
 
  private:
+  void check_crc(int part, const uint8_t* data, size_t bytes) const;
+
   std::shared_ptr<const MappedFile> file_;
   WeightTable table_;
   std::map<std::string, size_t> index_;

@@ -1,5 +1,7 @@
 #include "models/weights/zip.h"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <set>
 
@@ -86,8 +88,8 @@ ZipMember read_member(ByteReader& central, const MappedFile& file) {
   read_zip64(central.take(extra), size, packed, header);
   central.take(comment);
   require(!(flags & 1), kKind, what, ": ", member.name, " is encrypted");
-  require(method == 0 && packed == size, kKind, what, ": ", member.name,
-          " is compressed; only stored members, as PyTorch writes them, are read");
+  require((method == 0 && packed == size) || method == 8, kKind, what, ": ", member.name,
+          " is compressed by method ", method, ", ", packed, " to ", size, " bytes; not supported");
   require(header <= file.size(), kKind, what, ": ", member.name, " starts at byte ", header, " of ",
           file.size());
 
@@ -100,17 +102,19 @@ ZipMember read_member(ByteReader& central, const MappedFile& file) {
   local.take(8);
   const uint32_t local_packed = local.get<uint32_t>(), local_size = local.get<uint32_t>();
   const uint16_t local_name = local.get<uint16_t>(), local_extra = local.get<uint16_t>();
-  const auto agrees = [&](uint32_t value) {
+  const auto agrees = [&](uint32_t value, uint64_t expected) {
     // Bit 3: the sizes follow behind the data, the header says 0.
-    return value == size || value == kIn64 || ((local_flags & 8) && value == 0);
+    return value == expected || value == kIn64 || ((local_flags & 8) && value == 0);
   };
-  require(local.take(local_name) == member.name && local_method == method && agrees(local_packed) &&
-              agrees(local_size),
+  require(local.take(local_name) == member.name && local_method == method &&
+              agrees(local_packed, packed) && agrees(local_size, size),
           kKind, what, ": the local header of ", member.name, " says otherwise");
   local.take(local_extra);
   member.header = header;
   member.offset = local.at();
+  member.packed = packed;
   member.size = size;
+  member.deflated = method == 8;
   return member;
 }
 
@@ -140,12 +144,42 @@ std::vector<ZipMember> read_zip_directory(const MappedFile& file) {
   for (const ZipMember* member : order) {
     require(member->header >= end && (end > 0 || member->header == 0), kKind, "read ", file.path(),
             ": zip member ", member->name, " overlaps another or foreign bytes");
-    require(member->offset <= directory.offset && member->size <= directory.offset - member->offset,
-            kKind, "read ", file.path(), ": zip member ", member->name, " (", member->size,
-            " bytes at ", member->offset, ") does not fit before the directory");
-    end = member->offset + member->size;
+    require(
+        member->offset <= directory.offset && member->packed <= directory.offset - member->offset,
+        kKind, "read ", file.path(), ": zip member ", member->name, " (", member->packed,
+        " bytes at ", member->offset, ") does not fit before the directory");
+    end = member->offset + member->packed;
   }
   return members;
+}
+
+std::string inflate(std::string_view packed, size_t most, const std::string& what) {
+  constexpr size_t kMostGain = 1032;  // of deflate, by its format
+  std::string out(std::min(most, packed.size() * kMostGain), '\0');
+  z_stream stream{};
+  require(inflateInit2(&stream, -MAX_WBITS) == Z_OK, "inflate: out of memory");
+  const std::unique_ptr<z_stream, decltype(&inflateEnd)> end(&stream, inflateEnd);
+  // zlib counts in 32 bits: both buffers are handed over in pieces.
+  size_t read = 0, written = 0;
+  int status = Z_OK;
+  while (status == Z_OK && written < out.size()) {
+    constexpr size_t kPiece = size_t{1} << 30;
+    const size_t in = std::min(packed.size() - read, kPiece);
+    const size_t room = std::min(out.size() - written, kPiece);
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + read));
+    stream.avail_in = static_cast<uInt>(in);
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + written);
+    stream.avail_out = static_cast<uInt>(room);
+    status = ::inflate(&stream, Z_NO_FLUSH);
+    read += in - stream.avail_in;
+    written += room - stream.avail_out;
+  }
+  // Z_BUF_ERROR: the input ended early, which the caller sees from the size.
+  require(status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR, ErrorKind::kWeights,
+          what, ": damaged: ", stream.msg ? stream.msg : "not deflated data",
+          "; download or copy it again");
+  out.resize(written);
+  return out;
 }
 
 }  // namespace lspt
