@@ -10,6 +10,9 @@
 #                (in the toolkit, or CUDNN_HOME=D) are found
 # ARCH="80 90"   GPU architectures; newer ones take the PTX of the last
 
+# Every rule is here: to a built-in one the folder train/recipes would be a program of recipes.cpp.
+MAKEFLAGS += --no-builtin-rules
+
 CXX ?= g++
 MARCH ?= native
 BUILD := build$(if $(SAN),-san)

@@ -26,7 +26,7 @@ std::string refusal(const std::string& text) {
 
 /// What --recipe `name` resolves to, as words.
 std::map<std::string, std::string> resolved(const std::string& name) {
-  Options options = parse({"--recipe", name.c_str()});
+  Options options = parse({"--recipe", name.c_str(), "--weights", "mae.pth"});
   apply_recipe(options);
   resolve(options, std::nullopt);
   model_config(options, 10);

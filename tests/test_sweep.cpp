@@ -63,8 +63,9 @@ TEST_CASE("axes are read, and every combination is a setting") {
   CHECK(contains(refused("lr=1,,2"), "--lr: ''"));
   CHECK(contains(refused("lr=1,x"), "--lr: 'x'"));
   CHECK(contains(refused("lr=1,1.0"), "twice"));
-  for (const char* no : {"seed=1,2", "data=a,b", "weights=a,b", "img-size=32,64", "dtype=f32,bf16",
-                         "output=a,b", "threads=1,2", "recipe=a,b", "model=a,b", "seeds=1"})
+  for (const char* no :
+       {"seed=1,2", "data=a,b", "weights=a,b", "img-size=32,64", "dtype=f32,bf16", "output=a,b",
+        "threads=1,2", "recipe=a,b", "mae-norm=stored,vpt", "model=a,b", "seeds=1"})
     CHECK(contains(refused(no), "a flag of the method expected"));
   CHECK(contains(error_of([&] { settings_of({lr, lr}); }), "twice"));
   CHECK(contains(error_of([&] { settings_of({lr, parse_axis("lr-base=1")}); }), "twice"));
