@@ -10,6 +10,9 @@
 #                (in the toolkit, or CUDNN_HOME=D) are found
 # ARCH="80 90"   GPU architectures; newer ones take the PTX of the last
 
+# Every rule is here: to a built-in one the folder train/recipes would be a program of recipes.cpp.
+MAKEFLAGS += --no-builtin-rules
+
 CXX ?= g++
 MARCH ?= native
 BUILD := build$(if $(SAN),-san)
@@ -57,6 +60,9 @@ CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_
 LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
 TRAIN_SOURCES := $(filter-out train/main.cpp,$(wildcard train/*.cpp))
 TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp,$(wildcard tests/*.cpp))
+# Recipes are inside the program: train/recipes/gapt/cub_mae.toml is gapt/cub_mae.
+RECIPES := $(sort $(wildcard train/recipes/*/*.toml))
+RECIPES_CPP := $(BUILD)/train/embedded_recipes.cpp
 THIRD_SOURCES := third_party/stb_image.cpp
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(patsubst %.cu,$(BUILD)/%.cu.o,$(1)))
 
@@ -85,7 +91,19 @@ $(BUILD)/%.o: %.cpp $(BUILD)/flags | $(BUILD)/setup.done
 	@echo "  $<"
 	@$(CXX) $(CXXFLAGS) -c $< -o $@
 
-$(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES))
+# The folders too: a recipe that is gone leaves the program.
+$(RECIPES_CPP): $(RECIPES) $(wildcard train/recipes train/recipes/*/)
+	@mkdir -p $(@D)
+	@echo "  $(words $(RECIPES)) recipes"
+	@{ printf '#include "train/recipe_file.h"\nnamespace lspt {\n'; \
+	   printf 'const std::vector<EmbeddedRecipe>& embedded_recipes() {\n  static const std::vector<EmbeddedRecipe> all = {\n'; \
+	   for f in $(RECIPES); do n=$${f#train/recipes/}; printf '{"%s", R"toml(' "$${n%.toml}"; cat $$f; printf ')toml"},\n'; done; \
+	   printf '  };\n  return all;\n}\n}  // namespace lspt\n'; } >$@.tmp && mv $@.tmp $@
+
+$(RECIPES_CPP:.cpp=.o): $(RECIPES_CPP) $(BUILD)/flags | $(BUILD)/setup.done
+	@$(CXX) $(CXXFLAGS) -c $< -o $@
+
+$(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)) $(RECIPES_CPP:.cpp=.o)
 	@rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/lspt: $(call objects,train/main.cpp $(CUDA_SOURCES)) $(BUILD)/liblspt.a
@@ -195,6 +213,6 @@ format:
 clean:
 	rm -rf build build-san build-fuzz
 
--include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
+-include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
            $(CUDA_SOURCES) train/main.cpp tests/cudnn_plans.cpp) $(EMULATED_SOURCES:%=$(EMULATED)/%.o))
 -include $(FUZZ_OBJECTS:.o=.d) $(patsubst %.cpp,$(FUZZ)/%.d,$(wildcard tests/fuzz/*.cpp))

@@ -276,6 +276,8 @@ Loader::Loader(std::vector<Sample> samples, const LoaderOptions& options) {
 
 Loader::~Loader() = default;
 
+const std::vector<Sample>& Loader::list() const { return state_->samples; }
+const LoaderOptions& Loader::options() const { return state_->options; }
 int64_t Loader::batches() const { return state_->batches(); }
 int64_t Loader::samples() const { return state_->count(); }
 int64_t Loader::decoded() const { return state_->decoded; }

@@ -91,6 +91,8 @@ class Loader : public BatchSource {
   Loader(std::vector<Sample> samples, const LoaderOptions& options);
   ~Loader() override;  ///< stops at the next image boundary; never waits for the rest of the epoch
 
+  const std::vector<Sample>& list() const;
+  const LoaderOptions& options() const;
   int64_t batches() const override;
   int64_t samples() const override;
   void start(int64_t epoch, int64_t first_batch = 0) override;

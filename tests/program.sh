@@ -151,6 +151,72 @@ for stop in INT:130 TERM:143; do
   same "and the end is the same" long "stop$signal"
 done
 
+# Recipes.
+check "recipes lists them" "$LSPT" recipes
+grep -q "^gapt/cub_mae  *GaPT on CUB" out && pass "with what they are" || fail "with what they are"
+check "recipes prints one" "$LSPT" recipes gapt/cub_mae
+sed -e 's/vit_base_patch16_224/vit_tiny_patch16_224/; s/^batch-size.*/batch-size = 8/; s/^prompts.*/prompts = 2/' \
+  -e 's/^warmup-epochs.*/warmup-epochs = 0/' out >mine.toml
+check "train by a recipe" "$LSPT" train --recipe mine.toml --data birds --img-size 32 --epochs 1 --threads 1 $weights --output by_recipe
+grep -q '"recipe": "mine.toml"' by_recipe/config.json && grep -q '"method": "gapt"' by_recipe/results.json &&
+  grep -q '"epochs": 1,' by_recipe/config.json && grep -q '"gate-init": 5.0' by_recipe/config.json &&
+  pass "its settings, and the command line before them" || fail "its settings, and the command line before them"
+check "a run by a recipe goes on without it" "$LSPT" train --resume by_recipe --epochs 2 --threads 1
+echo 'btch-size = 8' >>mine.toml
+sed -i '/^\[sweep/d; /^lr = \[/d' mine.toml
+refuse "a misspelt key" 2 "mine.toml:[0-9]*: no flag 'btch-size'; did you mean batch-size" "$LSPT" train --recipe mine.toml --data birds
+refuse "an unknown recipe" 2 "did you mean gapt/cub_mae" "$LSPT" train --recipe gapt/cub_mea --data birds
+
+# Sweeps: the same, whatever stopped them in between.
+sweep="$LSPT sweep --data birds $tiny --batch-size 8 --workers 1 --threads 1 --method vpt-deep --prompts 2 $weights \
+  --epochs 12 --warmup-epochs 1 --sweep lr=0.001,1e30,0.1 --sweep weight-decay=0 --seeds 2"
+check "a sweep" $sweep --output swept
+grep -q "<- chosen" out && grep -q "std (n-1)" out && pass "prints its table" || fail "prints its table"
+[ "$(grep -c ',done,' swept/sweep.csv)" -eq 3 ] && [ "$(grep -c ',diverged,' swept/sweep.csv)" -eq 1 ] &&
+  pass "marks what diverged and goes on" || fail "marks what diverged and goes on"
+[ "$(grep -l test_top1 swept/*/results.json | wc -l)" -eq 2 ] && pass "tests the chosen settings alone" || fail "tests the chosen settings alone"
+alike() { # NAME A B: all but the time columns
+  [ "$(sed 's/,[^,]*$//' "$2/sweep.csv")" = "$(sed 's/,[^,]*$//' "$3/sweep.csv")" ] && cmp "$2/sweep.txt" "$3/sweep.txt" >err 2>&1 &&
+    cmp "$2/sweep.json" "$3/sweep.json" >>err 2>&1 || { fail "$1"; return; }
+  for cell in "$2"/*/best.safetensors; do
+    cmp "$cell" "$3${cell#"$2"}" >err 2>&1 || { fail "$1"; return; }
+  done
+  pass "$1"
+}
+for stop in INT:130 KILL:137; do
+  signal=${stop%:*} code=${stop#*:} at="swept$signal"
+  (trap - INT; exec $sweep --output "$at" >out 2>err) &
+  pid=$!
+  while ! grep -q "val .*epoch 2/" "$at/lr=0.1,weight-decay=0,seed=42/log.txt" 2>/dev/null && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+  kill -s "$signal" $pid
+  wait $pid 2>/dev/null
+  got=$?
+  [ $got -eq "$code" ] && pass "a sweep that SIG$signal stops exits $code" || fail "a sweep that SIG$signal stops exits $code (got $got)"
+  check "the same command goes on" $sweep --output "$at"
+  grep -q "resuming at epoch" "$at/lr=0.1,weight-decay=0,seed=42/log.txt" && pass "in the middle of a run" || fail "in the middle of a run"
+  alike "and the end is the same" swept "$at"
+done
+check "a finished sweep --json" $sweep --output swept --json
+[ "$(wc -l <out)" -eq 1 ] && grep -q '"summary":{"val_top1":{"n":2,' out && pass "is one line" || fail "is one line"
+[ "$(grep -c "done before" err)" -eq 5 ] && pass "and nothing is run again" || fail "and nothing is run again"
+refuse "a sweep over other settings" 2 "epochs: 12 there, 3 here" $sweep --output swept --epochs 3
+refuse "a sweep into a run's folder" 2 "not empty" $sweep --output lspt
+refuse "a sweep over no flag" 2 "did you mean lr" "$LSPT" sweep --data birds --sweep lrr=1
+refuse "a sweep over what is fixed" 2 "value of its own" "$LSPT" sweep --data birds --lr 1 --sweep lr-base=1,2
+refuse "a sweep over a machine's flag" 2 "a flag of the method" "$LSPT" sweep --data birds --sweep threads=1,2
+refuse "a sweep that cannot choose" 2 "no validation images" $sweep --val-fraction 0 --output z
+refuse "a sweep that diverges everywhere" 5 "with all 2 settings" "$LSPT" sweep --data birds $tiny --batch-size 8 --threads 1 --warmup-epochs 0 \
+  --epochs 1 --sweep lr=1e30 --sweep method=linear,vpt-deep --output z
+refuse "a sweep on another backbone" 2 "weights, sha256" $sweep --output swept --weights timm.safetensors
+refuse "a sweep on other images" 2 "images, sha256" $sweep --output swept --split-seed 1
+check "a sweep of full fine-tuning" "$LSPT" sweep --data birds $tiny --batch-size 8 --method full $weights --epochs 1 \
+  --warmup-epochs 0 --sweep lr=1e-3,1e-4 --seeds 1 --output swept_full
+seeds="$LSPT sweep --data birds $tiny --batch-size 8 --method linear $weights --seeds 5,6 --output seeds"
+check "a sweep over seeds alone" $seeds --epochs 1
+[ "$(ls -d seeds/seed=* | wc -l)" -eq 2 ] && pass "has a folder a seed" || fail "has a folder a seed"
+check "is found finished" $seeds --epochs 1
+check "and can be done over" $seeds --epochs 2 --overwrite
+
 # Command line.
 refuse "unknown flag" 2 "did you mean --batch-size" "$LSPT" train --batch-szie 4
 refuse "unknown command" 2 "did you mean train" "$LSPT" trian

@@ -91,10 +91,11 @@ TEST_CASE("a linear probe on features is the one on images, to the bit") {
       const ModelConfig config = linear_model(dtype, pool);
       Model on_images(config), on_features(config);
       Loader images(samples, options_for(true)), test(samples, options_for(false));
-      const auto features = batches_for(on_features, samples, options_for(true));
-      const auto test_features = batches_for(on_features, samples, options_for(false));
-      REQUIRE(dynamic_cast<FeatureSource*>(features.get()));
-      REQUIRE(dynamic_cast<FeatureSource*>(test_features.get()));
+      Loader train_images(samples, options_for(true)), test_images(samples, options_for(false));
+      const auto features = features_for(on_features, train_images);
+      const auto test_features = features_for(on_features, test_images);
+      REQUIRE(features);
+      REQUIRE(test_features);
       const auto expected = train(on_images, images, test);
       const auto found = train(on_features, *features, *test_features);
       REQUIRE(found.size() == expected.size());
@@ -128,7 +129,8 @@ TEST_CASE("images are read once, and features follow their labels") {
   const TempFolder folder;
   const std::vector<Sample> samples = write_samples(folder);
   Model model(linear_model(DType::f32, Pool::token));
-  FeatureSource source(model, samples, options_for(true));
+  Loader images(samples, options_for(true));
+  FeatureSource source(model, images);
   Loader loader(samples, options_for(true));
   Batch a, b;
   for (const int64_t epoch : {0, 1}) {
@@ -160,7 +162,8 @@ TEST_CASE("an image that cannot be read is left out of the kept features too") {
   options.skip_bad = true;
   for (const int64_t size : {1, 3}) {  // batches of nothing else, and smaller ones
     options.batch_size = size;
-    FeatureSource source(model, samples, options);
+    Loader images(samples, options);
+    FeatureSource source(model, images);
     Loader loader(samples, options);
     Batch a, b;
     for (const int64_t epoch : {0, 1}) {
@@ -189,7 +192,8 @@ TEST_CASE("features are kept only where they stay") {
   Model linear(linear_model(DType::f32, Pool::token));
   CHECK(linear.features_stay());
   const auto keeps = [&](Model& model, const LoaderOptions& options) {
-    return dynamic_cast<FeatureSource*>(batches_for(model, samples, options).get()) != nullptr;
+    Loader images(samples, options);
+    return features_for(model, images) != nullptr;
   };
   CHECK_FALSE(keeps(linear, augmented));
   CHECK(keeps(linear, evaluation));

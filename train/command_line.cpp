@@ -74,7 +74,7 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
   sub->footer("Example:\n  " + command.example + "\n\n" + kExitCodes);
   if (!command.positional.empty())
     sub->add_option(command.positional, options.files, command.positional_help)
-        ->required()
+        ->required(command.positional_min > 0)
         ->expected(command.positional_min, command.positional_max);
   for (const Flag& flag : flags()) {
     if (!(flag.commands & command.bit)) continue;
@@ -83,12 +83,22 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
       set_value(options, flag, text);
       options.given.insert(flag.name);
     };
+    const bool list = std::holds_alternative<std::vector<std::string> Options::*>(flag.field);
+    const auto take_all = [take](const std::vector<std::string>& texts) {
+      for (const std::string& text : texts) take(text);
+    };
     CLI::Option* option =
         flag.value.empty() ? sub->add_flag_callback(
                                  names, [take] { take("1"); }, description(flag))
-                           : sub->add_option_function<std::string>(names, take, description(flag))
-                                 ->type_name(flag.value);
-    option->group(flag.group)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+        : list
+            ? sub->add_option_function<std::vector<std::string>>(names, take_all, description(flag))
+            : sub->add_option_function<std::string>(names, take, description(flag));
+    if (!flag.value.empty()) option->type_name(flag.value);
+    option->group(flag.group);
+    if (list)
+      option->allow_extra_args(false);  // a value each time
+    else
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
   return sub;
 }

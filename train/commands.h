@@ -6,6 +6,8 @@
 namespace lspt {
 
 int run_train(Options options);
+int run_sweep(Options options);
+int run_recipes(const Options& options);
 int run_eval(const Options& options);
 int run_predict(const Options& options);
 int run_info(const Options& options);

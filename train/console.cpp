@@ -18,8 +18,9 @@ std::string environment(const char* name) {
 
 }  // namespace
 
-Console::Console()
-    : bar_(isatty(STDERR_FILENO) != 0 && environment("TERM") != "dumb"),
+Console::Console(const std::string& part)
+    : part_(part),
+      bar_(isatty(STDERR_FILENO) != 0 && environment("TERM") != "dumb"),
       color_(bar_ && environment("NO_COLOR").empty()) {}
 
 Console::~Console() { clear_bar(); }
@@ -31,12 +32,14 @@ void Console::open_log(const std::string& path) {
 }
 
 void Console::line(const std::string& text) {
+  if (!part_.empty()) return log(text);
   clear_bar();
   std::fprintf(stderr, "%s\n", text.c_str());
   log(text);
 }
 
 void Console::warn(const std::string& text) {
+  if (!part_.empty()) return log("warning: " + text);
   clear_bar();
   std::fprintf(stderr, color_ ? "\033[33mwarning:\033[0m %s\n" : "warning: %s\n", text.c_str());
   log("warning: " + text);
@@ -57,7 +60,8 @@ void Console::bar(const std::string& text) {
   winsize size{};
   const size_t width =
       ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79u;
-  std::fprintf(stderr, "\r%s\033[K", text.substr(0, width).c_str());
+  std::fprintf(stderr, "\r%s\033[K",
+               (part_.empty() ? text : part_ + "  " + text).substr(0, width).c_str());
   std::fflush(stderr);
   shown_ = true;
 }

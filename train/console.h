@@ -11,7 +11,9 @@ namespace lspt {
 
 class Console {
  public:
-  Console();
+  /// With `part` it is the console of one of many runs: lines go to the log alone, and a bar begins
+  /// with `part`.
+  explicit Console(const std::string& part = "");
   ~Console();
 
   /// Lines from now on, and those said before, are appended to the file. A log that cannot be
@@ -30,6 +32,7 @@ class Console {
   void clear_bar();
 
  private:
+  const std::string part_;
   bool bar_, color_;
   bool shown_ = false, log_failed_ = false;
   std::chrono::steady_clock::time_point drawn_{};

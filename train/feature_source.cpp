@@ -3,30 +3,17 @@
 #include <algorithm>
 
 namespace lspt {
-namespace {
-
-LoaderOptions without_cache(LoaderOptions options) {
-  options.cache_bytes = options.device_bytes = 0;
-  return options;
-}
-
-}  // namespace
-
-FeatureSource::FeatureSource(Model& model, const std::vector<Sample>& samples,
-                             const LoaderOptions& options)
+FeatureSource::FeatureSource(Model& model, Loader& images)
     : model_(model),
-      options_(options),
-      images_(samples, without_cache(options)),
-      bad_(samples.size()),
-      features_({images_.samples(), model.config().vit.embed_dim}) {
-  for (const Sample& sample : samples) labels_.push_back(sample.label);
-}
+      images_(images),
+      bad_(images.list().size()),
+      features_({images.samples(), model.config().vit.embed_dim}) {}
 
 void FeatureSource::start(int64_t epoch, int64_t first_batch) {
   from_begin_ = first_batch == 0;
   if (!complete_) return images_.start(epoch, first_batch);
-  order_ = epoch_order(samples(), options_, epoch);
-  taken_ = first_batch * options_.batch_size;
+  order_ = epoch_order(samples(), images_.options(), epoch);
+  taken_ = first_batch * images_.options().batch_size;
 }
 
 bool FeatureSource::next(Batch& batch) {
@@ -47,8 +34,8 @@ bool FeatureSource::next(Batch& batch) {
   batch = {};
   while (batch.indices.empty()) {  // a batch of bad images alone is passed over
     if (taken_ >= count) return false;
-    batch.number = taken_ / options_.batch_size;
-    const int64_t end = std::min(taken_ + options_.batch_size, count);
+    batch.number = taken_ / images_.options().batch_size;
+    const int64_t end = std::min(taken_ + images_.options().batch_size, count);
     for (; taken_ < end; ++taken_)
       if (const int64_t index = order_[static_cast<size_t>(taken_)];
           !bad_[static_cast<size_t>(index)])
@@ -57,17 +44,15 @@ bool FeatureSource::next(Batch& batch) {
   batch.images = Tensor({static_cast<int64_t>(batch.indices.size()), features_.cols()});
   for (int64_t row = 0; const int64_t index : batch.indices) {
     copy(batch.images.slice(row, row + 1), features_.slice(index, index + 1));
-    batch.labels.push_back(labels_[static_cast<size_t>(index)]);
+    batch.labels.push_back(images_.list()[static_cast<size_t>(index)].label);
     ++row;
   }
   return true;
 }
 
-std::unique_ptr<BatchSource> batches_for(Model& model, const std::vector<Sample>& samples,
-                                         const LoaderOptions& options) {
-  if (model.features_stay() && !options.random())
-    return std::make_unique<FeatureSource>(model, samples, options);
-  return std::make_unique<Loader>(samples, options);
+std::unique_ptr<FeatureSource> features_for(Model& model, Loader& images) {
+  if (!model.features_stay() || images.options().random()) return nullptr;
+  return std::make_unique<FeatureSource>(model, images);
 }
 
 }  // namespace lspt

@@ -8,10 +8,10 @@
 
 namespace lspt {
 
-/// The batches of a Loader with the same options, their images replaced by what the model's head
+/// The batches of a Loader, their images replaced by what the model's head
 /// reads of them. Each image goes through the model once: in the first epoch that is seen from
 /// begin to end; from then on batches are gathered from memory, samples x embed_dim x 4 bytes. An
-/// epoch that was resumed in its middle is computed as it comes. No image is kept.
+/// epoch that was resumed in its middle is computed as it comes.
 ///
 /// On the CPU, a step on these batches has the bits of a step on the images: there the features of
 /// an image do not depend on the others in its batch (tests/test_train_features.cpp).
@@ -19,7 +19,7 @@ class FeatureSource : public BatchSource {
  public:
   /// The model's backbone must not change as long as this lives, and images must not either: see
   /// Model::features_stay, LoaderOptions::random.
-  FeatureSource(Model& model, const std::vector<Sample>& samples, const LoaderOptions& options);
+  FeatureSource(Model& model, Loader& images);
 
   int64_t batches() const override { return images_.batches(); }
   int64_t samples() const override { return images_.samples(); }
@@ -32,9 +32,7 @@ class FeatureSource : public BatchSource {
 
  private:
   Model& model_;
-  const LoaderOptions options_;
-  Loader images_;
-  std::vector<int> labels_;
+  Loader& images_;
   std::vector<bool> bad_;
   Tensor features_;          // (samples, embed_dim) f32 on the CPU
   bool complete_ = false;    // whether all of it is there
@@ -43,9 +41,8 @@ class FeatureSource : public BatchSource {
   int64_t taken_ = 0;  // samples
 };
 
-/// FeatureSource where neither the model nor the options change an image's features from epoch to
-/// epoch, else Loader.
-std::unique_ptr<BatchSource> batches_for(Model& model, const std::vector<Sample>& samples,
-                                         const LoaderOptions& options);
+/// A FeatureSource where neither the model nor the loader's options change an image's features from
+/// epoch to epoch, else nothing.
+std::unique_ptr<FeatureSource> features_for(Model& model, Loader& images);
 
 }  // namespace lspt

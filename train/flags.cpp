@@ -8,6 +8,11 @@ const std::vector<Command>& commands() {
       {"train", kTrain, "Tune a model on a data set.",
        "lspt train --data CUB_200_2011 --weights mae_pretrain_vit_base.pth --method lspt "
        "--prompts 50 --dtype bf16 --output runs/birds"},
+      {"sweep", kSweep, "Choose settings on the validation images, then repeat over seeds.",
+       "lspt sweep --recipe vpt-deep/fgvc --data CUB_200_2011 --weights mae_pretrain_vit_base.pth "
+       "--sweep lr-base=0.5,1,5 --sweep weight-decay=0,1e-4 --seeds 3"},
+      {"recipes", kRecipes, "List the recipes, or print one.",
+       "lspt recipes gapt/cub_mae > mine.toml", "NAME", "recipe to print", 0, 1},
       {"eval", kEval, "Accuracy of a checkpoint on a data set.",
        "lspt eval --checkpoint runs/birds --data CUB_200_2011"},
       {"predict", kPredict, "Classify images.",
@@ -39,8 +44,9 @@ const std::vector<Flag>& flags() {
   constexpr const char* kMethods = "linear|full|vpt-shallow|vpt-deep|gapt|gspc|lpc|lspt";
   constexpr const char *kData = "Data", *kModel = "Model", *kVariant = "Variants of the prompts",
                        *kOptim = "Optimization", *kMachine = "Machine", *kOut = "Output",
-                       *kMeasure = "Measurement";
+                       *kMeasure = "Measurement", *kSweeps = "Sweep";
   constexpr const char* kByMethod = "by method";
+  constexpr unsigned kTrainOnly = kTrain & ~kRun, kSweepOnly = kSweep & ~kRun;
   const double big = 1e38, huge = 9007199254740992.0;  // 2^53: every integer below is a double
   static const std::vector<Flag> table = {
       {"data", ",--data-dir", kSets | kBench, kData, &O::data, "DIR",
@@ -169,6 +175,9 @@ const std::vector<Flag>& flags() {
        "images a step of evaluation", 1, 1 << 16, "", "the checkpoint's"},
       {"opt", "", kTrain, kOptim, &O::opt, "sgd|adamw", "optimizer", 0, 0, "", kByMethod},
       {"lr", "", kTrain, kOptim, &O::lr, "X", "learning rate, absolute", 0, big, "", kByMethod},
+      {"lr-base", "", kTrain, kOptim, &O::lr_base, "X",
+       "learning rate per 256 images, VPT's rule, in the place of --lr: lr = X * batch size / 256",
+       0, big, "", "none"},
       {"min-lr", "", kTrain, kOptim, &O::min_lr, "X", "learning rate where the cosine ends", 0,
        big},
       {"weight-decay", ",--wd", kTrain, kOptim, &O::weight_decay, "X", "weight decay", 0, 1e6, "",
@@ -205,7 +214,8 @@ const std::vector<Flag>& flags() {
       {"warmup", "", kBench, kMeasure, &O::warmup, "N", "steps before the timed ones", 0, 100000},
 
       {"output", "", kTrain, kOut, &O::output, "DIR", "folder for everything that a run writes", 0,
-       0, "", "runs/METHOD-MODEL, or the resumed run", false},
+       0, "", "runs/RECIPE or runs/METHOD-MODEL (sweep: runs/sweep-...), or the resumed run",
+       false},
       {"output", "", kEval, kOut, &O::output, "DIR", "folder for eval.json and per_class.csv", 0, 0,
        "", "none"},
       {"output", "", kCheck, kOut, &O::output, "DIR", "folder for classes.csv and problems.csv", 0,
@@ -215,8 +225,21 @@ const std::vector<Flag>& flags() {
        "required"},
       {"output", "", kSynth, kOut, &O::output, "DIR", "folder to write; new or empty", 0, 0, "",
        "required"},
-      {"resume", "", kTrain, kOut, &O::resume, "PATH",
+      {"resume", "", kTrainOnly, kOut, &O::resume, "PATH",
        "run folder or checkpoint to continue, with its settings", 0, 0, "", "none", false},
+      {"recipe", "", kTrain, kModel, &O::recipe, "NAME",
+       "settings of a published run (`lspt recipes` lists them), or of a file NAME.toml; the "
+       "command line goes before them",
+       0, 0, "", "none"},
+      {"sweep", "", kSweepOnly, kSweeps, &O::sweep, "FLAG=X,Y,...",
+       "values to try, in the place of the recipe's; given several times: every combination. lr is "
+       "absolute, lr-base per 256 "
+       "images. The one with the highest top-1 on the validation images is chosen (of equals the "
+       "one with the smaller learning rate)",
+       0, 0, "", "the recipe's"},
+      {"seeds", "", kSweepOnly, kSweeps, &O::seeds, "N or A,B,...",
+       "number of seeds to run the chosen settings with, from --seed on, or the seeds themselves",
+       0, 0, "", "the recipe's, or 3"},
       {"overwrite", "", kTrain, kOut, &O::overwrite, "", "replace an earlier run in --output", 0, 0,
        "", "", false},
       {"checkpoint", "", kEval | kPredict, kModel, &O::checkpoint, "PATH",

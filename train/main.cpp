@@ -16,6 +16,12 @@ int run(const lspt::Invocation& invocation) {
   switch (invocation.command->bit) {
     case lspt::kTrain:
       return lspt::run_train(invocation.options);
+    case lspt::kSweep:
+      return lspt::run_sweep(invocation.options);
+    case lspt::kRecipes:
+      return lspt::run_recipes(invocation.options);
+    case lspt::kRun:  // no command of its own
+      break;
     case lspt::kEval:
       return lspt::run_eval(invocation.options);
     case lspt::kPredict:

@@ -64,6 +64,8 @@ void set_value(Options& options, const Flag& flag, const std::string& text) {
           require(!text.empty(), ErrorKind::kUsage, "--", flag.name, ": empty, ", flag.value,
                   " expected");
           to = text;
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          to.push_back(text);
         } else if constexpr (std::is_same_v<T, bool>) {
           to = text == "1";
         } else {
@@ -80,6 +82,8 @@ std::string text_of(const Options& options, const Flag& flag) {
         using T = std::remove_cvref_t<decltype(value)>;
         if constexpr (std::is_same_v<T, std::string>)
           return value;
+        else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+          return value.empty() ? "" : value.back();
         else if constexpr (std::is_same_v<T, bool>)
           return value ? "1" : "0";
         else
@@ -132,6 +136,7 @@ Options options_from_json(const std::string& text, const std::string& source) {
     const Flag* flag = find_flag(name, kTrain);
     require(flag && value.is_primitive(), ErrorKind::kWeights, source, ": setting \"", name,
             "\" is not known to this version");
+    if (!flag->result) continue;
     const std::string word = value.is_string()    ? value.get<std::string>()
                              : value.is_boolean() ? (value.get<bool>() ? "1" : "0")
                                                   : value.dump();

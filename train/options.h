@@ -37,7 +37,8 @@ struct Options {
   // optimization
   std::string opt, sched = "step";
   int64_t epochs = 0, warmup_epochs = 0, batch_size = 0, validation_batch_size = 0;
-  double lr = 0, min_lr = 0, momentum = 0.9, weight_decay = 0, clip_grad = 0, label_smoothing = 0;
+  double lr = 0, lr_base = 0, min_lr = 0, momentum = 0.9, weight_decay = 0, clip_grad = 0,
+         label_smoothing = 0;
   int64_t seed = 42;
   // machine
   std::string dtype = "f32", device = "auto", cuda_graph = "auto";
@@ -47,6 +48,9 @@ struct Options {
   std::string output, resume, checkpoint;
   bool overwrite = false, json = false, strict = false;
   int64_t log_interval = 10, topk = 5;
+  // recipes and sweeps
+  std::string recipe, seeds;
+  std::vector<std::string> sweep;
   // bench and synth
   int64_t classes = 0, iterations = 10, warmup = 3;
   int64_t train_per_class = 30, test_per_class = 12, size = 112;
@@ -57,15 +61,18 @@ struct Options {
 };
 
 enum CommandBit : unsigned {
-  kTrain = 1,
+  kRun = 1,  ///< what a training run has: train and sweep
+  kTrain = kRun | 128,
   kEval = 2,
   kPredict = 4,
   kInfo = 8,
   kConvert = 16,
   kBench = 32,
   kSynth = 64,
-  kCheck = 128,
-  kFeatures = 256
+  kCheck = 256,
+  kFeatures = 512,
+  kSweep = kRun | 1024,
+  kRecipes = 2048
 };
 
 struct Command {
@@ -80,13 +87,13 @@ struct Command {
 const std::vector<Command>& commands();
 
 struct Flag {
-  using Field =
-      std::variant<std::string Options::*, int64_t Options::*, double Options::*, bool Options::*>;
+  using Field = std::variant<std::string Options::*, int64_t Options::*, double Options::*,
+                             bool Options::*, std::vector<std::string> Options::*>;
   std::string name;     ///< long name without dashes
   std::string aliases;  ///< ",-b,--other" or ""
   unsigned commands;
   std::string group;
-  Field field;
+  Field field;        ///< a list takes every value that is given, other fields the last
   std::string value;  ///< "FILE", "N", choices "a|b" (checked); "" for a switch
   std::string help;
   double low = 0, high = 0;       ///< range of a number, inclusive
@@ -111,7 +118,8 @@ std::string nearest(const std::string& word, const std::vector<std::string>& wor
 /// All of `train`'s flags as JSON, for config.json; `only_results` leaves out those that the result
 /// cannot depend on.
 std::string to_json(const Options& options, bool only_results);
-/// The inverse. Throws Error(kWeights) naming `source` for anything but what to_json writes.
+/// The inverse, but for flags that the result cannot depend on: those are passed over. Throws
+/// Error(kWeights) naming `source` for anything but what to_json writes.
 Options options_from_json(const std::string& text, const std::string& source);
 
 struct Invocation {

@@ -97,7 +97,10 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   fill("batch-size", o.batch_size, recipe.batch_size);
   fill("validation-batch-size", o.validation_batch_size, o.batch_size);
   fill("opt", o.opt, recipe.opt);
-  fill("lr", o.lr, moco ? recipe.lr_moco : recipe.lr);
+  require(!o.has("lr") || !o.has("lr-base"), ErrorKind::kUsage,
+          "--lr-base: contradicts --lr; give one of them");
+  if (o.has("lr-base")) o.lr = o.lr_base * static_cast<double>(o.batch_size) / 256;
+  if (!o.has("lr-base")) fill("lr", o.lr, moco ? recipe.lr_moco : recipe.lr);
   fill("weight-decay", o.weight_decay, recipe.weight_decay);
 
   const PromptConfig method = method_config(o.method, static_cast<int>(o.prompts));

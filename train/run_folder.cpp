@@ -30,7 +30,7 @@ RunFolder::RunFolder(const std::string& path, FolderMode mode) : path_(path) {
             " continues the run in it, --overwrite replaces it");
     if (mode == FolderMode::overwrite)
       for (const char* name : {"config.json", "metrics.csv", "log.txt", "curves.svg",
-                               "last.safetensors", "best.safetensors"})
+                               "results.json", "last.safetensors", "best.safetensors"})
         fs::remove(file(name), error);
     // A full disk or missing permission shows now, not after the first epoch.
     const std::string probe = file(".probe");

@@ -186,7 +186,7 @@ NamedTensors trained_values(Model& model) {
 }
 
 std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& weights,
-                               ErrorKind mismatch, Console& console) {
+                               ErrorKind mismatch, Console& console, const Backbone* loaded) {
   Options options = checkpoint.options;
   const BackboneFile& saved = checkpoint.backbone;
   const ModelConfig config = model_config(options, static_cast<int>(checkpoint.class_names.size()));
@@ -195,7 +195,9 @@ std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& 
   const bool needs_file = !saved.path.empty() && !config.prompt.full;
   require(weights.empty() || needs_file, ErrorKind::kUsage, "--weights ", weights,
           ": this checkpoint needs no backbone file");
-  if (needs_file) {
+  if (needs_file && loaded && loaded->file.sha256 == saved.sha256) {
+    values.insert(loaded->loaded.values.begin(), loaded->loaded.values.end());
+  } else if (needs_file) {
     options.weights = weights.empty() ? saved.path : weights;
     require(fs::is_regular_file(options.weights), ErrorKind::kWeights, "backbone ", options.weights,
             ": not found; the checkpoint was trained on it. Give its file with --weights (sha256 ",

@@ -59,9 +59,11 @@ void say_weights(Console& console, const Backbone& backbone);
 
 /// The model of a checkpoint with its trained values. Its frozen backbone comes from `weights` if
 /// not empty, else from where the checkpoint says; a file with another hash is refused with
-/// Error(mismatch), a missing one with Error(kWeights).
+/// Error(mismatch), a missing one with Error(kWeights). If `loaded` is that file it is not read
+/// again.
 std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& weights,
-                               ErrorKind mismatch, Console& console);
+                               ErrorKind mismatch, Console& console,
+                               const Backbone* loaded = nullptr);
 
 struct Restored {
   Checkpoint checkpoint;

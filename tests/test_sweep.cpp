@@ -1,0 +1,215 @@
+// Sweeps: what is run, what is chosen, the table; on made-up results.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "data/synth.h"
+#include "tests/weights_fixture.h"
+#include "train/sweep.h"
+
+using namespace lspt;
+using namespace lspt::testing;
+
+namespace {
+
+Cell made_up(const std::string& lr, int64_t seed, double val, std::optional<double> test = {}) {
+  Cell cell{.values = {lr}, .seed = seed};
+  cell.result.best_top1 = val;
+  cell.result.best_epoch = 4;
+  cell.result.options.lr = std::stod(lr);
+  if (test) cell.result.test = RunResult::Test{*test, 99, *test - 1};
+  return cell;
+}
+
+Cell lost(const std::string& lr, int64_t seed) {
+  Cell cell = made_up(lr, seed, 0);
+  cell.result.diverged = "training diverged";
+  return cell;
+}
+
+std::vector<Axis> lr_axis(std::vector<std::string> values) {
+  return {{find_flag("lr", kRun), std::move(values)}};
+}
+
+}  // namespace
+
+TEST_CASE("seeds are a number of them or a list") {
+  CHECK(parse_seeds("3", 42) == std::vector<int64_t>{42, 43, 44});
+  CHECK(parse_seeds("1,5,2", 42) == std::vector<int64_t>{1, 5, 2});
+  CHECK(parse_seeds("7,", 42) == std::vector<int64_t>{7});
+  for (const char* bad : {"", "0", "-1", "x", "1,x", "1,,2", "1,1", ",", "1.5", "99999"}) {
+    CAPTURE(bad);
+    CHECK(error_of([&] { parse_seeds(bad, 42); }).starts_with("2: --seed"));
+  }
+}
+
+TEST_CASE("axes are read, and every combination is a setting") {
+  const Axis lr = parse_axis("lr=1e-1,3"), decay = parse_axis("weight-decay=0,1e-4");
+  CHECK(lr.flag->name == "lr");
+  CHECK(lr.values == std::vector<std::string>{"0.1", "3"});
+  CHECK(settings_of({lr, decay}) ==
+        std::vector<std::vector<std::string>>{
+            {"0.1", "0"}, {"0.1", "1e-04"}, {"3", "0"}, {"3", "1e-04"}});
+  CHECK(settings_of({}).size() == 1);
+  CHECK(cell_name({lr, decay}, {{"3", "0"}, 42}) == "lr=3,weight-decay=0,seed=42");
+
+  const auto refused = [](const std::string& text) {
+    return error_of([&] { settings_of({parse_axis(text)}); });
+  };
+  CHECK(contains(refused("lrr=1"), "2: --sweep: 'lrr=1' found"));
+  CHECK(contains(refused("lrr=1"), "did you mean lr?"));
+  CHECK(contains(refused("lr"), "FLAG=VALUE"));
+  CHECK(contains(refused("lr="), "--lr: ''"));
+  CHECK(contains(refused("lr=1,,2"), "--lr: ''"));
+  CHECK(contains(refused("lr=1,x"), "--lr: 'x'"));
+  CHECK(contains(refused("lr=1,1.0"), "twice"));
+  for (const char* no :
+       {"seed=1,2", "data=a,b", "weights=a,b", "img-size=32,64", "dtype=f32,bf16", "output=a,b",
+        "threads=1,2", "recipe=a,b", "mae-norm=stored,vpt", "model=a,b", "seeds=1"})
+    CHECK(contains(refused(no), "a flag of the method expected"));
+  CHECK(contains(error_of([&] { settings_of({lr, lr}); }), "twice"));
+  CHECK(contains(error_of([&] { settings_of({lr, parse_axis("lr-base=1")}); }), "twice"));
+  std::string many = "epochs=1";
+  for (int i = 2; i <= 101; ++i) many += "," + std::to_string(i);
+  CHECK(contains(error_of([&] {
+                   settings_of({parse_axis(many), parse_axis("prompts" + many.substr(6))});
+                 }),
+                 "more than 10000"));
+}
+
+TEST_CASE("the best on validation is chosen, of equals the smallest rate, never a diverged one") {
+  const auto best = [](const std::vector<Cell>& cells) {
+    const Cell* cell = best_of(cells);
+    return cell ? cell->values[0] : "none";
+  };
+  CHECK(best({made_up("1", 1, 50), made_up("2", 1, 60), made_up("3", 1, 55)}) == "2");
+  CHECK(best({made_up("3", 1, 60), made_up("1", 1, 60), made_up("2", 1, 60)}) == "1");
+  CHECK(best({lost("1", 1), made_up("2", 1, 0)}) == "2");
+  CHECK(best({lost("1", 1), lost("2", 1)}) == "none");
+  // The test accuracy has no say.
+  CHECK(best({made_up("1", 1, 50, 99), made_up("2", 1, 60, 1)}) == "2");
+}
+
+TEST_CASE("mean and deviation are those of a sample") {
+  const Spread three = spread_of({70, 72, 77});
+  CHECK(three.n == 3);
+  CHECK(three.mean == doctest::Approx(73));
+  CHECK(*three.deviation == doctest::Approx(std::sqrt(13.0)));  // (9 + 1 + 16) / 2
+  CHECK_FALSE(spread_of({5}).deviation);
+  CHECK(spread_of({5}).mean == 5);
+  CHECK(spread_of({}).n == 0);
+  CHECK(*spread_of({4, 4}).deviation == 0);
+}
+
+TEST_CASE("the table, the csv and the JSON say the same") {
+  Sweep sweep{.axes = lr_axis({"0.1", "1", "9"}), .seeds = {42, 43, 44}};
+  sweep.cells = {made_up("0.1", 42, 50), made_up("1", 42, 60, 58), lost("9", 42),
+                 made_up("1", 43, 61, 60), lost("1", 44)};
+  sweep.chosen = {"1"};
+  sweep.cells[1].seconds = 1.25;
+  CHECK(
+      csv_of(sweep) ==
+      "lr,seed,status,chosen,best_epoch,val_top1,test_top1,test_top5,test_mean_class_top1,time_s\n"
+      "0.1,42,done,0,4,50.0000,,,,0.0\n"
+      "1,42,done,1,4,60.0000,58.0000,99.0000,57.0000,1.2\n"
+      "9,42,diverged,0,,,,,,0.0\n"
+      "1,43,done,1,4,61.0000,60.0000,99.0000,59.0000,0.0\n"
+      "1,44,diverged,1,,,,,,0.0\n");
+  CHECK(table_of(sweep) ==
+        "Settings:\n"
+        "   lr  seed  val Acc@1  best epoch\n"
+        "  0.1    42    50.0000           4\n"
+        "    1    42    60.0000           4  <- chosen\n"
+        "    9    42   diverged           -\n"
+        "\n"
+        "Seeds of --lr 1:\n"
+        "       seed  best epoch  val Acc@1  test Acc@1  test Acc@5  test mean per class\n"
+        "         42           4    60.0000     58.0000     99.0000              57.0000\n"
+        "         43           4    61.0000     60.0000     99.0000              59.0000\n"
+        "         44    diverged          -           -           -                    -\n"
+        "       mean                60.5000     59.0000     99.0000              58.0000\n"
+        "  std (n-1)                 0.7071      1.4142      0.0000               1.4142\n");
+  const std::string json = json_of(sweep);
+  CHECK(contains(json, "\"axes\":{\"lr\":[0.1,1,9]}"));
+  CHECK(contains(json, "\"chosen\":{\"lr\":1}"));
+  CHECK(contains(json, "\"test_top1\":{\"n\":2,\"mean\":59.0,\"std\":1.414"));
+  CHECK(contains(json, "{\"lr\":9,\"seed\":42,\"diverged\":true}"));
+
+  // Half way nothing is chosen yet, and nothing says so.
+  sweep.chosen = {};
+  CHECK_FALSE(contains(table_of(sweep), "chosen"));
+  CHECK_FALSE(contains(table_of(sweep), "Seeds"));
+  CHECK(contains(json_of(sweep), "\"chosen\":null"));
+}
+
+TEST_CASE("runs share images unless they would be other images") {
+  TempFolder folder;
+  SynthOptions birds;
+  birds.output = folder / "birds";
+  birds.classes = 2;
+  birds.train_per_class = 10;
+  birds.test_per_class = 2;
+  birds.size = 32;
+  synth(birds);
+  Options o;
+  o.data = birds.output;
+  o.model = "vit_tiny_patch16_224";
+  resolve(o, std::nullopt);
+  Inputs inputs(o);
+  CHECK(inputs.chosen_on() == "val");
+  const Loader* first = &inputs.train(o);
+  Options other = o;
+  other.lr = 7;
+  other.weight_decay = 1;
+  other.method = "linear";
+  CHECK(&inputs.train(other) == first);
+  CHECK(&inputs.choice(o) != first);
+  Batch batch;
+  const auto begins = [&](const Options& options) {
+    Loader& loader = inputs.train(options);
+    loader.start(0);
+    REQUIRE(loader.next(batch));
+    return batch.images.to_vector();
+  };
+  const auto images = begins(o);
+  CHECK(begins(other) == images);
+  other.seed = 1;
+  const Loader* val = &inputs.choice(o);
+  CHECK(&inputs.choice(other) == val);  // nothing random about these
+  CHECK(begins(other) != images);
+  other = o;
+  other.batch_size = 2;
+  CHECK(begins(other).size() < images.size());
+  CHECK(begins(o) == images);
+}
+
+TEST_CASE("results.json is read back as it was written") {
+  TempFolder folder;
+  RunResult result{.data_sha256 = "d",
+                   .weights_sha256 = "w",
+                   .epochs = 5,
+                   .best_epoch = 3,
+                   .chosen_on = "val",
+                   .best_top1 = 100.0 / 3,
+                   .last_top1 = 12.5};
+  resolve(result.options, std::nullopt);
+  result.options.lr = 0.3;
+  CHECK_FALSE(read_result(folder.path()));
+  write_bytes(folder / "results.json", json_of(result, "x"));
+  CHECK_FALSE(read_result(folder.path()));  // without its settings it says nothing
+  write_bytes(folder / "config.json", to_json(result.options, false));
+  auto read = read_result(folder.path());
+  REQUIRE(read);
+  CHECK(json_of(*read, "x") == json_of(result, "x"));
+  CHECK(read->options.lr == 0.3);
+  CHECK_FALSE(read->test);
+  result.test = RunResult::Test{1, 2, 3};
+  result.diverged = "why";
+  write_bytes(folder / "results.json", json_of(result, "x"));
+  read = read_result(folder.path());
+  CHECK(json_of(*read, "x") == json_of(result, "x"));
+  for (const char* bad : {"", "{}", "[1]", "{\"data_sha256\": 3}"}) {
+    write_bytes(folder / "results.json", bad);
+    CHECK(error_of([&] { read_result(folder.path()); }).starts_with("2: "));
+  }
+}

@@ -1,0 +1,248 @@
+#include "train/run.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "engine/file.h"
+#include "train/feature_source.h"
+#include "train/signals.h"
+#include "train/trainer.h"
+
+namespace lspt {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+void check_same_data(const RunPlan& plan, const Inputs& inputs) {
+  const auto &old_names = plan.state.class_names, &names = inputs.data().class_names;
+  const std::string& data = plan.state.options.data;
+  if (old_names != names) {
+    size_t i = 0;
+    while (i < std::min(old_names.size(), names.size()) && old_names[i] == names[i]) ++i;
+    const auto at = [&](const auto& list) { return i < list.size() ? list[i] : "none"; };
+    fail(ErrorKind::kUsage, "--resume ", plan.resumed, ": other classes\n  checkpoint ",
+         old_names.size(), " classes, class ", i, " is ", at(old_names), "\n  ", data, " ",
+         names.size(), " classes, class ", i, " is ", at(names));
+  }
+  require(plan.state.data_digest == inputs.digest(), ErrorKind::kData, "--resume ", plan.resumed,
+          ": ", data,
+          " has the same classes but other images, or another split, than the run began with");
+}
+
+/// Brings what the run has written so far up to the settings it goes on with, in the folder where
+/// it goes on.
+void carry_over(const RunPlan& plan, const RunFolder& folder, Console& console) {
+  const Checkpoint& state = plan.state;
+  write_atomically(folder.file("metrics.csv"),
+                   csv_of(read_csv(plan.resumed + "/metrics.csv", state.progress.epoch)));
+  const std::string path = plan.resumed + "/best.safetensors";
+  if (!fs::exists(path)) return;
+  try {
+    Checkpoint best = load_checkpoint(path);
+    if (best.progress.best_epoch != state.progress.best_epoch) return;
+    best.options = state.options;
+    best.backbone = state.backbone;
+    save_checkpoint(folder.file("best.safetensors"), best);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kWeights) throw;
+    console.warn(error.what());
+  }
+}
+
+int64_t elements(const Parameters& parameters) {
+  int64_t count = 0;
+  for (const Parameter* parameter : parameters) count += parameter->var.value.numel();
+  return count;
+}
+
+void say_start(Console& console, const Options& o, Model& model, const Dataset& dataset) {
+  console.line("model: " + o.model + " at " + std::to_string(o.img_size) + " px, pool " + o.pool +
+               ", " + o.dtype + " on " + device_text(o) + " + loader " + std::to_string(o.workers));
+  const int64_t trainable = elements(model.trainable()), total = elements(model.parameters());
+  console.line("method: " + o.method +
+               (o.prompts > 0 ? " with " + std::to_string(o.prompts) + " prompts" : "") +
+               "; trainable " + grouped(trainable) + " of " + grouped(total) +
+               format(" parameters (%.2f%%)",
+                      100.0 * static_cast<double>(trainable) / static_cast<double>(total)));
+  const auto count = [](const auto& part) { return grouped(static_cast<int64_t>(part.size())); };
+  console.line(format("data: %s (%s), %zu classes; images: %s train, %s val, %s test",
+                      o.data.c_str(), dataset.layout.c_str(), dataset.class_names.size(),
+                      count(dataset.train).c_str(), count(dataset.val).c_str(),
+                      count(dataset.test).c_str()));
+  if (!dataset.note.empty()) console.line("  note: " + dataset.note);
+  if (dataset.val.empty())
+    console.line("  note: no validation images: the best epoch is chosen on the test images");
+  console.line("images: " + o.transform + ", " + o.interpolation + ", normalization " +
+               o.normalization);
+  console.line(
+      format("recipe: %s%s, lr %g, weight decay %g, %lld epochs (%lld warm-up), batch %lld",
+             o.recipe.empty() ? "" : (o.recipe + ": ").c_str(), o.opt.c_str(), o.lr, o.weight_decay,
+             static_cast<long long>(o.epochs), static_cast<long long>(o.warmup_epochs),
+             static_cast<long long>(o.batch_size)));
+  if (o.epochs <= o.warmup_epochs)
+    console.warn(
+        format("all %lld epochs lie in the warm-up of %lld: the learning rate reaches %.2g "
+               "of --lr. Give --warmup-epochs for a short run",
+               static_cast<long long>(o.epochs), static_cast<long long>(o.warmup_epochs),
+               static_cast<double>(o.epochs) / static_cast<double>(o.warmup_epochs)));
+}
+
+void say_features(Console& console, const FeatureSource* train, const FeatureSource* choice) {
+  if (!train && !choice) return;
+  const double bytes =
+      static_cast<double>((train ? train->bytes() : 0) + (choice ? choice->bytes() : 0));
+  console.line(format("features: of each %s image once, kept in %.1f MB",
+                      !choice  ? "training"
+                      : !train ? "evaluation"
+                               : "training and evaluation",
+                      bytes / 1e6));
+}
+
+std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Console& console) {
+  Options& o = state.options;
+  resolve_transform(o, inputs.data().layout);
+  const Backbone* backbone = inputs.backbone();
+  if (backbone) {
+    say_weights(console, *backbone);
+    state.backbone = backbone->file;
+  }
+  resolve(o, backbone ? std::optional(backbone->hint) : std::nullopt);
+  if (!backbone && o.method != "full") console.warn("no --weights: the frozen backbone is random");
+  return std::make_unique<Model>(
+      model_config(o, static_cast<int>(inputs.data().class_names.size())),
+      backbone ? backbone->loaded.values : NamedTensors());
+}
+
+std::unique_ptr<Model> resumed_model(RunPlan& plan, const Inputs& inputs, const RunFolder& folder,
+                                     Console& console) {
+  check_same_data(plan, inputs);
+  auto model = restore(plan.state, plan.weights, ErrorKind::kUsage, console, inputs.backbone());
+  if (!plan.weights.empty())
+    plan.state.backbone.path = fs::absolute(plan.weights).lexically_normal().string();
+  carry_over(plan, folder, console);
+  return model;
+}
+
+/// The best epoch's model on the test images; nothing if a signal came.
+std::optional<Evaluation> test_best(Model& model, BatchSource& test, const RunFolder& folder,
+                                    Console& console) {
+  const Checkpoint best = load_checkpoint(folder.file("best.safetensors"));
+  for (Parameter* parameter : model.trainable())
+    assign(*parameter, best.trained.at(parameter->name));
+  auto evaluation = evaluate(model, test, [&](int64_t done) {
+    console.bar(format("test of the best epoch [%lld/%lld]", static_cast<long long>(done),
+                       static_cast<long long>(test.batches())));
+    return caught_signal() == 0;
+  });
+  console.clear_bar();
+  return evaluation;
+}
+
+}  // namespace
+
+RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& console) {
+  Checkpoint& state = plan.state;
+  Options& o = state.options;
+  const bool resuming = !plan.resumed.empty();
+  const auto model =
+      resuming ? resumed_model(plan, inputs, folder, console) : new_model(state, inputs, console);
+  state.class_names = inputs.data().class_names;
+  state.data_digest = inputs.digest();
+  Loader &train_images = inputs.train(o), &choice_images = inputs.choice(o);
+  const auto train_features = features_for(*model, train_images);
+  const auto choice_features = features_for(*model, choice_images);
+  BatchSource& train = train_features ? *train_features : static_cast<BatchSource&>(train_images);
+  BatchSource& choice =
+      choice_features ? *choice_features : static_cast<BatchSource&>(choice_images);
+
+  console.open_log(folder.file("log.txt"));
+  say_start(console, o, *model, inputs.data());
+  say_features(console, train_features.get(), choice_features.get());
+  if (resuming)
+    console.line(format(
+        "resuming at epoch %lld/%lld, step %lld of %lld; best Acc@1 %.4f (epoch %lld)",
+        static_cast<long long>(state.progress.epoch + 1), static_cast<long long>(o.epochs),
+        static_cast<long long>(state.progress.step + 1), static_cast<long long>(train.batches()),
+        state.progress.best_top1, static_cast<long long>(state.progress.best_epoch)));
+  write_atomically(folder.file("config.json"), to_json(o, false) + "\n");
+  Trainer trainer(state, *model, train, choice, inputs.chosen_on(), folder, console);
+  catch_signals();
+  if (const int signal = trainer.run(); signal != 0) return {.signal = signal};
+
+  RunResult result{.options = o,
+                   .data_sha256 = state.data_digest,
+                   .weights_sha256 = state.backbone.sha256,
+                   .epochs = state.progress.epoch,
+                   .best_epoch = state.progress.best_epoch,
+                   .chosen_on = inputs.chosen_on(),
+                   .best_top1 = state.progress.best_top1,
+                   .last_top1 = trainer.rows().empty() ? 0 : trainer.rows().back().eval_top1,
+                   .bad_images = train.bad_images().size() + choice.bad_images().size()};
+  if (plan.test && result.chosen_on == "val" && !inputs.data().test.empty()) {
+    const auto test = test_best(*model, inputs.test(o), folder, console);
+    if (!test) return {.signal = caught_signal()};
+    result.bad_images += inputs.test(o).bad_images().size();
+    result.test = RunResult::Test{test->top1, test->top5, test->mean_class_top1};
+  }
+  write_atomically(folder.file("results.json"), json_of(result, folder.path(), 2) + "\n");
+  return result;
+}
+
+std::string json_of(const RunResult& result, const std::string& folder, int indent) {
+  Json out = {{"output", folder},
+              {"recipe", result.options.recipe},
+              {"method", result.options.method},
+              {"model", result.options.model},
+              {"epochs", result.epochs},
+              {"chosen_on", result.chosen_on},
+              {"best_epoch", result.best_epoch},
+              {"best_top1", result.best_top1},
+              {"last_top1", result.last_top1},
+              {"bad_images", result.bad_images}};
+  if (result.test) {
+    out["test_top1"] = result.test->top1;
+    out["test_top5"] = result.test->top5;
+    out["test_mean_class_top1"] = result.test->mean_class_top1;
+  }
+  if (!result.diverged.empty()) out["diverged"] = result.diverged;
+  out["data_sha256"] = result.data_sha256;
+  out["weights_sha256"] = result.weights_sha256;
+  return out.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<RunResult> read_result(const std::string& folder) {
+  const std::string path = folder + "/results.json", config = folder + "/config.json";
+  if (!fs::exists(path) || !fs::exists(config)) return std::nullopt;
+  const Json in = Json::parse(MappedFile::open(path, ErrorKind::kUsage)->bytes(), nullptr, false);
+  RunResult out;
+  try {
+    out.options = options_from_json(
+        std::string(MappedFile::open(config, ErrorKind::kUsage)->bytes()), config);
+    out.data_sha256 = in.at("data_sha256");
+    out.weights_sha256 = in.at("weights_sha256");
+    out.epochs = in.at("epochs");
+    out.chosen_on = in.at("chosen_on");
+    out.best_epoch = in.at("best_epoch");
+    out.best_top1 = in.at("best_top1");
+    out.last_top1 = in.at("last_top1");
+    out.bad_images = in.at("bad_images");
+    if (in.contains("test_top1"))
+      out.test =
+          RunResult::Test{in.at("test_top1"), in.at("test_top5"), in.at("test_mean_class_top1")};
+    if (in.contains("diverged")) out.diverged = in.at("diverged");
+  } catch (const Json::exception& error) {
+    fail(ErrorKind::kUsage, path, ": not a finished run's results: ", error.what());
+  } catch (const Error& error) {
+    fail(ErrorKind::kUsage, error.what());
+  }
+  return out;
+}
+
+bool is_place(const Flag& flag) {
+  for (const char* name : {"data", "dataset", "train-list", "val-list", "test-list", "weights"})
+    if (flag.name == name) return true;
+  return false;
+}
+
+}  // namespace lspt

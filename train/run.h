@@ -1,0 +1,46 @@
+/// One training run, from settings to results.json: what train does once and sweep many times.
+#pragma once
+
+#include "train/inputs.h"
+#include "train/metrics.h"
+#include "train/run_folder.h"
+
+namespace lspt {
+
+struct RunPlan {
+  Checkpoint state = {};     ///< of a new run only its options, which need not be resolved
+  std::string resumed = {};  ///< the folder that `state` comes from; "" for a new run
+  std::string weights = {};  ///< where a resumed run's backbone is now, if not where it was
+  bool test = true;          ///< whether the best epoch is tested at the end
+};
+
+/// What results.json says, and config.json with it.
+struct RunResult {
+  int signal = 0;        ///< that asked for a stop, the run being saved; nothing else is set then
+  Options options = {};  ///< resolved
+  std::string data_sha256 = {}, weights_sha256 = {};  ///< data_digest_of; "" without --weights
+  int64_t epochs = 0, best_epoch = 0;
+  std::string chosen_on = {};
+  double best_top1 = 0, last_top1 = 0;  ///< percent of the images chosen on
+  size_t bad_images = 0;                ///< left out of all parts together
+  struct Test {
+    double top1 = 0, top5 = 0, mean_class_top1 = 0;
+  };
+  std::optional<Test> test = {};  ///< of the best epoch; nothing if it was chosen on those images
+  std::string diverged = {};      ///< why a sweep has no accuracy of these settings
+};
+
+/// Trains, or goes on, tests the best epoch, and writes everything into the folder; results.json
+/// last. Throws Error(kDiverged), and whatever else stops a run.
+RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& console);
+
+/// The content of results.json, on one line without indent.
+std::string json_of(const RunResult& result, const std::string& folder, int indent = -1);
+/// The run that is finished in the folder; nothing if there is none. Throws Error(kUsage) for files
+/// that are not as run() writes them.
+std::optional<RunResult> read_result(const std::string& folder);
+
+/// Whether the flag only says where data or weights lie.
+bool is_place(const Flag& flag);
+
+}  // namespace lspt
