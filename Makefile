@@ -42,7 +42,7 @@ ifneq ($(CUDA),0)
 ifneq ($(and $(NVCC),$(CUDNN)),)
 WITH_CUDA := 1
 CXXFLAGS += -DLSPT_CUDA
-NVCCFLAGS := -std=c++20 -O3 -DLSPT_CUDA --expt-relaxed-constexpr -ccbin $(CXX) -I. -I$(CUDNN)/include \
+NVCCFLAGS := -std=c++20 -O3 -DLSPT_CUDA --expt-relaxed-constexpr -ccbin $(lastword $(CXX)) -I. -I$(CUDNN)/include \
              --Werror all-warnings -Xcompiler -Wall,-Wextra,-Wshadow,-Werror,-Wno-restrict \
              $(foreach a,$(ARCH),-gencode arch=compute_$(a),code=sm_$(a)) \
              -gencode arch=compute_$(lastword $(ARCH)),code=compute_$(lastword $(ARCH))

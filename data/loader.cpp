@@ -1,7 +1,6 @@
 #include "data/loader.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -10,10 +9,7 @@
 #include <numeric>
 #include <thread>
 
-#include "data/device_images.h"
-#include "data/pixel_cache.h"
-#include "engine/cuda.h"
-#include "engine/kernel.h"
+#include "data/pipeline.h"
 
 namespace lspt {
 
@@ -24,8 +20,7 @@ namespace lspt {
 struct Loader::State {
   struct Slot {
     Batch batch;
-    std::vector<Crop> crops;    // of each entry, and its image where the cache has it not;
-    std::vector<Image> images;  // for the GPU only
+    std::vector<ImagePipeline::Part> parts;  // of its entries, for the GPU only
     int64_t done = 0;
     std::map<int64_t, std::exception_ptr> errors = {};  // of entries
     int64_t size() const { return static_cast<int64_t>(batch.indices.size()); }
@@ -33,16 +28,8 @@ struct Loader::State {
 
   const std::vector<Sample> samples;
   const LoaderOptions options;
-  const ResizeRule rule = resize_rule(options);
-  const Normalizer normalizer{options.normalization};
+  ImagePipeline pipeline{samples, options};
   const size_t prefetch = options.workers == 0 ? 1 : 3;  // batches in the queue
-  PixelCache cache{options.cache_file, text_of(rule), options.cache_bytes};
-  // Nothing is kept: of each image only the crop is resized.
-  const bool direct = options.cache_file.empty() && options.cache_bytes == 0 &&
-                      options.device == Device::cpu && rule.shape != ResizeRule::Shape::as_decoded;
-  std::vector<ImageView> kept{samples.size()};  // what the cache is known to have of each sample
-  std::unique_ptr<DeviceImages> gpu;  // keeps pixels too; used by the caller of next() alone
-  std::atomic<int64_t> decoded = 0;
 
   std::mutex mutex;  // guards everything below
   std::condition_variable_any work, ready;
@@ -57,11 +44,6 @@ struct Loader::State {
   std::vector<std::jthread> workers;   // last: joined before anything above dies
 
   State(std::vector<Sample> list, const LoaderOptions& o) : samples(std::move(list)), options(o) {
-    if constexpr (kHasCuda)
-      if (options.device == Device::cuda && rule.shape != ResizeRule::Shape::as_decoded)
-        gpu = cuda::device_images(count(),
-                                  std::min(options.device_bytes, cuda::memory_info().free / 4),
-                                  options.normalization);
     for (int i = 0; i < options.workers; ++i)
       workers.emplace_back([this](const std::stop_token& stop) { run(stop); });
   }
@@ -82,9 +64,8 @@ struct Loader::State {
       const int64_t size = std::min(options.batch_size, count() - begin);
       Slot slot;
       slot.batch.number = opened();
-      if (gpu) {
-        slot.crops.resize(static_cast<size_t>(size));
-        slot.images.resize(static_cast<size_t>(size));
+      if (pipeline.on_gpu()) {
+        slot.parts.resize(static_cast<size_t>(size));
       } else {
         slot.batch.images = Tensor({size, 3, options.img_size, options.img_size});
       }
@@ -96,60 +77,14 @@ struct Loader::State {
     work.notify_all();
   }
 
-  // The image of a sample as the cache has it, or else `fresh`.
-  ImageView image_of(int64_t index, Image& fresh) {
-    ImageView& view = kept[static_cast<size_t>(index)];
-    if (view || (gpu && gpu->resident(index))) return view;
-    const std::string& path = samples[static_cast<size_t>(index)].path;
-    std::optional<PixelCache::Key> key;  // of the file as it is before it is read
-    if (!options.cache_file.empty()) key = PixelCache::key_of(path);
-    if (key) view = cache.find(*key);
-    if (view) return view;
-    fresh = resize(load_image(path), rule, path);
-    ++decoded;
-    view = cache.keep(key, fresh);
-    if (!view) return fresh;
-    fresh = {};
-    return view;
-  }
-
-  Crop crop_of(int64_t index, const Size& image) const {
-    const Random random(options.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
-    return options.random() ? random_crop(image, options.img_size, random)
-                            : center_crop(image, options.img_size, options.crop_rule);
-  }
-
   // Fills one entry of a batch. Called without the lock.
   void fill(Slot& slot, int64_t entry) {
     const int64_t index = slot.batch.indices[static_cast<size_t>(entry)];
-    const int size = options.img_size;
-    if (direct) {
-      const std::string& path = samples[static_cast<size_t>(index)].path;
-      const Image whole = load_image(path);
-      ++decoded;
-      const Size to = rule.size_of(whole, path);
-      const Crop crop = crop_of(index, to);
-      const Image part =
-          resize(whole, to.width, to.height, rule.filter, {crop.left, crop.top, size, size});
-      normalizer.write(part, {0, 0, crop.flip}, size,
-                       slot.batch.images.data<float>() + entry * 3 * int64_t{size} * size);
-      return;
-    }
-    Image fresh;
-    const ImageView image = image_of(index, fresh);
-    float* const out =
-        gpu ? nullptr : slot.batch.images.data<float>() + entry * 3 * int64_t{size} * size;
-    if (rule.shape == ResizeRule::Shape::as_decoded) {
-      normalizer.write(resize_tf(image, size, size), size, out);
-      return;
-    }
-    const Crop crop = crop_of(index, image);
-    if (!gpu) {
-      normalizer.write(image, crop, size, out);
-      return;
-    }
-    slot.crops[static_cast<size_t>(entry)] = crop;
-    slot.images[static_cast<size_t>(entry)] = std::move(fresh);
+    const int64_t stride = int64_t{3} * options.img_size * options.img_size;
+    if (pipeline.on_gpu())
+      slot.parts[static_cast<size_t>(entry)] = pipeline.make(index, epoch, nullptr);
+    else
+      pipeline.make(index, epoch, slot.batch.images.data<float>() + entry * stride);
   }
 
   // One position, from claim to done. The lock is held on entry and on return.
@@ -192,7 +127,7 @@ struct Loader::State {
         if (good[i] != i) list[i] = std::move(list[good[i]]);
       list.resize(good.size());
     };
-    if (!gpu && !good.empty()) {
+    if (!pipeline.on_gpu() && !good.empty()) {
       const int64_t one = batch.images.numel() / slot.size();
       const Tensor left({static_cast<int64_t>(good.size()), 3, options.img_size, options.img_size});
       for (size_t i = 0; i < good.size(); ++i)
@@ -202,27 +137,7 @@ struct Loader::State {
     }
     keep_good(batch.labels);
     keep_good(batch.indices);
-    keep_good(slot.crops);
-    keep_good(slot.images);
-  }
-
-  // The images of a full batch, on the GPU. Pixels that it keeps the host lets go.
-  void bring_to_gpu(Slot& slot) {
-    std::vector<DeviceImages::Item> items;
-    for (size_t i = 0; i < slot.crops.size(); ++i) {
-      const int64_t index = slot.batch.indices[i];
-      const Image& fresh = slot.images[i];
-      items.push_back({index,
-                       fresh.pixels.empty() ? kept[static_cast<size_t>(index)] : ImageView(fresh),
-                       slot.crops[i]});
-    }
-    slot.batch.images = gpu->batch(items, options.img_size);
-    for (const DeviceImages::Item& item : items) {
-      if (!gpu->resident(item.index)) continue;
-      ImageView& view = kept[static_cast<size_t>(item.index)];
-      if (view) cache.let_go(view);
-      view = {item.image.width, item.image.height, nullptr};
-    }
+    keep_good(slot.parts);
   }
 
   void run(const std::stop_token& stop) {
@@ -280,8 +195,8 @@ const std::vector<Sample>& Loader::list() const { return state_->samples; }
 const LoaderOptions& Loader::options() const { return state_->options; }
 int64_t Loader::batches() const { return state_->batches(); }
 int64_t Loader::samples() const { return state_->count(); }
-int64_t Loader::decoded() const { return state_->decoded; }
-std::string Loader::cache_trouble() const { return state_->cache.trouble(); }
+int64_t Loader::decoded() const { return state_->pipeline.decoded(); }
+std::string Loader::cache_trouble() const { return state_->pipeline.cache_trouble(); }
 
 std::vector<BadImage> Loader::bad_images() const {
   const std::lock_guard lock(state_->mutex);
@@ -334,10 +249,11 @@ bool Loader::next(Batch& batch) {
     ++s.taken;
   } while (slot.batch.indices.empty());
   lock.unlock();
-  if (s.gpu) s.bring_to_gpu(slot);
   batch = std::move(slot.batch);
-  if (!s.gpu && s.options.device == Device::cuda)
-    batch.images = to_device(batch.images, Device::cuda);
+  if (s.pipeline.on_gpu())
+    batch.images = s.pipeline.batch_on_gpu(batch.indices, slot.parts);
+  else
+    batch.images = to_device(batch.images, s.options.device);
   return true;
 }
 

@@ -10,7 +10,7 @@ flags=""
 if [ -n "${DEPS_PREFIX:-}" ]; then
   flags="-isystem $DEPS_PREFIX/usr/include -isystem $DEPS_PREFIX/usr/include/$($CXX -print-multiarch)"
 fi
-if ! command -v "$CXX" >/dev/null 2>&1; then
+if ! command -v "${CXX##* }" >/dev/null 2>&1; then
   echo "setup: no C++ compiler ($CXX). Type: apt-get install g++" >&2
   exit 1
 fi

@@ -1,0 +1,92 @@
+#include "data/pipeline.h"
+
+#include <algorithm>
+
+#include "engine/cuda.h"
+#include "engine/kernel.h"
+
+namespace lspt {
+
+ImagePipeline::ImagePipeline(const std::vector<Sample>& samples, const LoaderOptions& options)
+    : samples_(samples),
+      options_(options),
+      rule_(resize_rule(options)),
+      normalizer_(options.normalization),
+      cache_(options.cache_file, text_of(rule_), options.cache_bytes),
+      direct_(options.cache_file.empty() && options.cache_bytes == 0 &&
+              options.device == Device::cpu && rule_.shape != ResizeRule::Shape::as_decoded),
+      kept_(samples.size()) {
+  if constexpr (kHasCuda)
+    if (options.device == Device::cuda && rule_.shape != ResizeRule::Shape::as_decoded)
+      gpu_ = cuda::device_images(static_cast<int64_t>(samples.size()),
+                                 std::min(options.device_bytes, cuda::memory_info().free / 4),
+                                 options.normalization);
+}
+
+ImagePipeline::Part ImagePipeline::make(int64_t index, uint32_t epoch, float* out) {
+  const int size = options_.img_size;
+  if (direct_) {
+    const std::string& path = samples_[static_cast<size_t>(index)].path;
+    const Image whole = load_image(path);
+    ++decoded_;
+    const Size to = rule_.size_of(whole, path);
+    const Crop crop = crop_of(index, epoch, to);
+    const Image part =
+        resize(whole, to.width, to.height, rule_.filter, {crop.left, crop.top, size, size});
+    normalizer_.write(part, {0, 0, crop.flip}, size, out);
+    return {};
+  }
+  Part part;
+  const ImageView image = resized(index, part.fresh);
+  if (rule_.shape == ResizeRule::Shape::as_decoded) {
+    normalizer_.write(resize_tf(image, size, size), size, out);
+    return {};
+  }
+  part.crop = crop_of(index, epoch, image);
+  if (gpu_) return part;
+  normalizer_.write(image, part.crop, size, out);
+  return {};
+}
+
+/// As the cache has it, or else `fresh`.
+ImageView ImagePipeline::resized(int64_t index, Image& fresh) {
+  ImageView& view = kept_[static_cast<size_t>(index)];
+  if (view || (gpu_ && gpu_->resident(index))) return view;
+  const std::string& path = samples_[static_cast<size_t>(index)].path;
+  std::optional<PixelCache::Key> key;  // of the file as it is before it is read
+  if (!options_.cache_file.empty()) key = PixelCache::key_of(path);
+  if (key) view = cache_.find(*key);
+  if (view) return view;
+  fresh = resize(load_image(path), rule_, path);
+  ++decoded_;
+  view = cache_.keep(key, fresh);
+  if (!view) return fresh;
+  fresh = {};
+  return view;
+}
+
+Crop ImagePipeline::crop_of(int64_t index, uint32_t epoch, const Size& image) const {
+  const Random random(options_.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
+  return options_.random() ? random_crop(image, options_.img_size, random)
+                           : center_crop(image, options_.img_size, options_.crop_rule);
+}
+
+Tensor ImagePipeline::batch_on_gpu(const std::vector<int64_t>& indices,
+                                   const std::vector<Part>& parts) {
+  std::vector<DeviceImages::Item> items;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const Image& fresh = parts[i].fresh;
+    const ImageView& kept = kept_[static_cast<size_t>(indices[i])];
+    items.push_back({indices[i], fresh.pixels.empty() ? kept : ImageView(fresh), parts[i].crop});
+  }
+  const Tensor batch = gpu_->batch(items, options_.img_size);
+  for (const DeviceImages::Item& item : items) {
+    if (!gpu_->resident(item.index)) continue;
+    ImageView& view = kept_[static_cast<size_t>(item.index)];
+    if (view) cache_.let_go(view);
+    view = {item.image.width, item.image.height, nullptr};
+  }
+  return batch;
+}
+
+}  // namespace lspt
