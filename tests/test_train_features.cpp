@@ -125,6 +125,21 @@ TEST_CASE("an image's features do not depend on the batch it is in") {
   }
 }
 
+// An epoch of the source is an epoch of the loader with features for images.
+void expect_features(FeatureSource& source, Loader& loader, Model& model, int64_t epoch) {
+  Batch a, b;
+  source.start(epoch);
+  loader.start(epoch);
+  while (loader.next(b)) {
+    REQUIRE(source.next(a));
+    CHECK(a.number == b.number);
+    CHECK(a.indices == b.indices);
+    CHECK(a.labels == b.labels);
+    CHECK(same_bits(a.images, model.features(b.images).value));
+  }
+  CHECK_FALSE(source.next(a));
+}
+
 TEST_CASE("images are read once, and features follow their labels") {
   const TempFolder folder;
   const std::vector<Sample> samples = write_samples(folder);
@@ -132,17 +147,9 @@ TEST_CASE("images are read once, and features follow their labels") {
   Loader images(samples, options_for(true));
   FeatureSource source(model, images);
   Loader loader(samples, options_for(true));
-  Batch a, b;
+  Batch a;
   for (const int64_t epoch : {0, 1}) {
-    source.start(epoch);
-    loader.start(epoch);
-    while (loader.next(b)) {
-      REQUIRE(source.next(a));
-      CHECK(a.indices == b.indices);
-      CHECK(a.labels == b.labels);
-      CHECK(same_bits(a.images, model.features(b.images).value));
-    }
-    CHECK_FALSE(source.next(a));
+    expect_features(source, loader, model, epoch);
     CHECK_FALSE(source.next(a));
     std::filesystem::remove_all(folder.path());  // nothing is read from now on; `loader` keeps all
   }
@@ -165,19 +172,7 @@ TEST_CASE("an image that cannot be read is left out of the kept features too") {
     Loader images(samples, options);
     FeatureSource source(model, images);
     Loader loader(samples, options);
-    Batch a, b;
-    for (const int64_t epoch : {0, 1}) {
-      source.start(epoch);
-      loader.start(epoch);
-      while (loader.next(b)) {
-        REQUIRE(source.next(a));
-        CHECK(a.indices == b.indices);
-        CHECK(a.labels == b.labels);
-        CHECK(a.number == b.number);
-        CHECK(same_bits(a.images, model.features(b.images).value));
-      }
-      CHECK_FALSE(source.next(a));
-    }
+    for (const int64_t epoch : {0, 1}) expect_features(source, loader, model, epoch);
     CHECK(source.bad_images().size() == 2);
   }
 }
