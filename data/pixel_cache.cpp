@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -15,6 +14,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "data/growing_file.h"
 #include "engine/error.h"
 
 namespace lspt {
@@ -49,41 +49,6 @@ struct Record {
 };
 static_assert(sizeof(Record) == kAlign);
 
-// Nothing is written beyond a full disk, but through a call that says so (a mapped page would end
-// the process).
-bool write_at(int fd, const void* data, size_t bytes, size_t offset) {
-  const char* from = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t done = ::pwrite(fd, from, bytes, static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    from += done;
-    bytes -= static_cast<size_t>(done);
-    offset += static_cast<size_t>(done);
-  }
-  return true;
-}
-
-size_t size_of(int fd) {
-  struct stat info;
-  return ::fstat(fd, &info) == 0 ? static_cast<size_t>(info.st_size) : 0;
-}
-
-class FileLock {
- public:
-  explicit FileLock(int fd) : fd_(fd), held_(::flock(fd, LOCK_EX) == 0) {}
-  ~FileLock() {
-    if (held_) ::flock(fd_, LOCK_UN);
-  }
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-  bool held() const { return held_; }
-
- private:
-  int fd_;
-  bool held_;
-};
-
 // The files of the folder beyond its share, those first that were opened longest ago.
 void delete_oldest(const fs::path& folder, const fs::path& mine) {
   struct Old {
@@ -109,29 +74,6 @@ void delete_oldest(const fs::path& folder, const fs::path& mine) {
 }
 
 }  // namespace
-
-/// A file, or memory that looks like one, mapped far beyond its end: as it grows, what is appended
-/// is there at once.
-struct PixelCache::Mapped {
-  const int fd;
-  const uint8_t* data = nullptr;
-  size_t window = size_t{1} << 41;  // the address space to ask for, then what was given
-  size_t end = 0;                   // where the next record goes
-
-  explicit Mapped(int descriptor) : fd(descriptor) {
-    void* at = MAP_FAILED;
-    while (fd >= 0 && at == MAP_FAILED && (window /= 2) >= size_t{1} << 30)
-      at = ::mmap(nullptr, window, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (at != MAP_FAILED) data = static_cast<const uint8_t*>(at);
-  }
-  ~Mapped() {
-    if (data) ::munmap(const_cast<uint8_t*>(data), window);
-    if (fd >= 0) ::close(fd);
-  }
-  Mapped(const Mapped&) = delete;
-  Mapped& operator=(const Mapped&) = delete;
-  bool fits(size_t bytes) const { return data && bytes <= window && end <= window - bytes; }
-};
 
 std::optional<PixelCache::Key> PixelCache::key_of(const std::string& path) {
   struct stat s;
@@ -163,12 +105,13 @@ void PixelCache::open_file(const std::string& rule) {
   std::copy(rule.begin(), rule.end(), header + 8);
   // A file that is no cache of ours, or damaged, is replaced; who has it mapped keeps the old one.
   for (int attempt = 0; attempt < 2; ++attempt) {
-    file_ = std::make_unique<Mapped>(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    file_ =
+        std::make_unique<GrowingFile>(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
     if (!file_->data) break;
     const FileLock lock(file_->fd);
     if (!lock.held()) break;
     char found[kAlign] = {};
-    if (size_of(file_->fd) == 0 && !write_at(file_->fd, header, kAlign, 0)) break;
+    if (file_->size() == 0 && !file_->write(header, kAlign, 0)) break;
     if (::pread(file_->fd, found, kAlign, 0) == static_cast<ssize_t>(kAlign) &&
         std::memcmp(found, header, kAlign) == 0) {
       file_->end = kAlign;
@@ -188,7 +131,7 @@ void PixelCache::open_file(const std::string& rule) {
 // What this and other processes have appended since the last call; false where there is something
 // else than a record. The caller holds the lock.
 bool PixelCache::read_new_records() {
-  const size_t size = size_of(file_->fd);
+  const size_t size = file_->size();
   Record record;
   while (file_->end + sizeof record <= size) {
     if (::pread(file_->fd, &record, sizeof record, static_cast<off_t>(file_->end)) !=
@@ -257,10 +200,10 @@ ImageView PixelCache::append_to_file(const Key& key, const Image& image) {
                 0,
                 {}};
   record.crc = record.right_crc();
-  if (size_of(file_->fd) > begin && ::ftruncate(file_->fd, static_cast<off_t>(begin)) != 0)
+  if (file_->size() > begin && ::ftruncate(file_->fd, static_cast<off_t>(begin)) != 0)
     errno = EIO;
-  else if (write_at(file_->fd, image.pixels.data(), bytes, pixels) &&
-           write_at(file_->fd, &record, sizeof record, begin)) {
+  else if (file_->write(image.pixels.data(), bytes, pixels) &&
+           file_->write(&record, sizeof record, begin)) {
     entries_[key] = {pixels, image.width, image.height, record.pixels_crc, true};
     file_->end = round_up(pixels + bytes, kAlign);
     return {image.width, image.height, file_->data + pixels};
@@ -274,10 +217,9 @@ ImageView PixelCache::append_to_file(const Key& key, const Image& image) {
 ImageView PixelCache::append_to_memory(const Image& image) {
   const size_t bytes = round_up(image.pixels.size(), kPage);
   if (bytes > memory_left_) return {};
-  if (!memory_) memory_ = std::make_unique<Mapped>(::memfd_create("lspt pixels", MFD_CLOEXEC));
+  if (!memory_) memory_ = std::make_unique<GrowingFile>(::memfd_create("lspt pixels", MFD_CLOEXEC));
   const size_t begin = memory_->end;
-  if (!memory_->fits(bytes) ||
-      !write_at(memory_->fd, image.pixels.data(), image.pixels.size(), begin))
+  if (!memory_->fits(bytes) || !memory_->write(image.pixels.data(), image.pixels.size(), begin))
     return {};
   memory_->end += bytes;
   memory_left_ -= bytes;

@@ -24,6 +24,8 @@
 
 namespace lspt {
 
+class GrowingFile;
+
 class PixelCache {
  public:
   /// Of a file's path, inode, size and times of change to the nanosecond: a file that was written,
@@ -53,7 +55,6 @@ class PixelCache {
   static constexpr uintmax_t kFolderBytes = uintmax_t{64} << 30;
 
  private:
-  struct Mapped;
   struct Entry {
     size_t offset;  // of the pixels
     int width, height;
@@ -68,7 +69,7 @@ class PixelCache {
   const std::string path_;
   size_t memory_left_;
   mutable std::mutex mutex_;
-  std::unique_ptr<Mapped> file_, memory_;
+  std::unique_ptr<GrowingFile> file_, memory_;
   std::map<Key, Entry> entries_;  // of the file
   std::string trouble_;
 };
