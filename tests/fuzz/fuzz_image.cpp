@@ -1,4 +1,5 @@
 // Any bytes are an image or an Error(kData). Sizes are kept small, so that runs are fast.
+// seeds: tests/golden/images/*.jpg tests/golden/images/*.png tests/golden/images/*.gif tests/golden/images/*.bmp
 #include <cstdlib>
 
 #include "data/image.h"
