@@ -1,4 +1,4 @@
-/// The decoders behind decode_image, one per format. Each is given bytes that start with its own
+/// The decoders behind decode_part, one per format. Each is given bytes that start with its own
 /// signature, and throws Error(kData) naming `name`.
 #pragma once
 
@@ -6,7 +6,8 @@
 
 namespace lspt {
 
-Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name);
+ImagePart decode_jpeg(std::span<const uint8_t> bytes, const std::string& name,
+                      const Wanted& wanted);
 Image decode_png(std::span<const uint8_t> bytes, const std::string& name);
 Image decode_gif(std::span<const uint8_t> bytes, const std::string& name);
 Image decode_bmp(std::span<const uint8_t> bytes, const std::string& name);

@@ -35,14 +35,16 @@ void check_image_size(int64_t width, int64_t height, const std::string& name) {
           " x ", height, ", at most ", kMaxPixels / 1'000'000, " megapixels expected");
 }
 
-Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
+ImagePart decode_part(std::span<const uint8_t> bytes, const std::string& name,
+                      const Wanted& wanted) {
   require(!bytes.empty(), ErrorKind::kData, "read image: ", name, ": the file is empty (0 bytes)");
   std::string head(16, '\0');
   std::copy_n(bytes.begin(), std::min(bytes.size(), head.size()), head.begin());
-  if (head.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name);
-  if (head.starts_with("\x89PNG\r\n\x1a\n")) return decode_png(bytes, name);
-  if (head.starts_with("GIF87a") || head.starts_with("GIF89a")) return decode_gif(bytes, name);
-  if (head.starts_with("BM")) return decode_bmp(bytes, name);
+  if (head.starts_with("\xff\xd8\xff")) return decode_jpeg(bytes, name, wanted);
+  if (head.starts_with("\x89PNG\r\n\x1a\n")) return ImagePart(decode_png(bytes, name));
+  if (head.starts_with("GIF87a") || head.starts_with("GIF89a"))
+    return ImagePart(decode_gif(bytes, name));
+  if (head.starts_with("BM")) return ImagePart(decode_bmp(bytes, name));
   const std::string_view other = other_format(head);
   fail(ErrorKind::kData, "read image: ", name, ": ",
        other.empty() ? "no known image format" : other,
@@ -50,18 +52,24 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
        "; JPEG, PNG, GIF or BMP expected");
 }
 
-Image load_image(const std::string& path) {
+ImagePart load_part(const std::string& path, const Wanted& wanted) {
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   require(file.is_open(), ErrorKind::kData, "read image: ", path, ": ", std::strerror(errno));
   const std::streamoff size = file.tellg();
   // Folders open too, with a size of 2^63 - 1.
   require(file.good() && size >= 0 && size < (int64_t{1} << 40), ErrorKind::kData,
           "read image: ", path, ": not a regular file");
-  std::vector<uint8_t> bytes(static_cast<size_t>(size));
+  Pixels bytes(static_cast<size_t>(size));
   file.seekg(0);
   file.read(reinterpret_cast<char*>(bytes.data()), size);
   require(file.good(), ErrorKind::kData, "read image: ", path, ": ", std::strerror(errno));
-  return decode_image(bytes, path);
+  return decode_part(bytes, path, wanted);
 }
+
+Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
+  return decode_part(bytes, name, {}).pixels;
+}
+
+Image load_image(const std::string& path) { return load_part(path, {}).pixels; }
 
 }  // namespace lspt

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -59,6 +60,22 @@ struct ImageView {
   const uint8_t* row(int y) const { return pixels + 3 * static_cast<size_t>(y) * width; }
 };
 
+/// A rectangle of an image.
+struct Window {
+  int left, top, width, height;
+};
+
+/// The pixels of a rectangle of an image, of which no more is in memory.
+struct ImagePart {
+  Image pixels;
+  int left = 0, top = 0;  ///< where they begin
+  Size whole;             ///< the image's size
+
+  explicit ImagePart(Image image) : pixels(std::move(image)), whole(pixels) {}
+  ImagePart(Image image, int x, int y, const Size& size)
+      : pixels(std::move(image)), left(x), top(y), whole(size) {}
+};
+
 /// Larger images are refused before memory is taken for them.
 inline constexpr int64_t kMaxPixels = 100'000'000;
 
@@ -71,6 +88,18 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name);
 
 /// decode_image of a file's content.
 Image load_image(const std::string& path);
+
+/// From an image's size, the part of it that someone needs.
+using Wanted = std::function<Window(const Size&)>;
+
+/// decode_image's pixels in the wanted part (beside it, where the result is larger, they may be
+/// others), its errors on all of the file. Cheaper, since of a JPEG with one sequential scan what
+/// lies outside is read but not computed: rows and columns at full-size colours (4:4:4, gray),
+/// columns at 4:2:0 and 4:2:2. Other files are decoded whole. `wanted` may be empty: all.
+ImagePart decode_part(std::span<const uint8_t> bytes, const std::string& name,
+                      const Wanted& wanted);
+/// decode_part of a file's content.
+ImagePart load_part(const std::string& path, const Wanted& wanted);
 
 /// Baseline JPEG, 4:2:0, quality 1..100.
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality);

@@ -1,5 +1,6 @@
 // libjpeg(-turbo) with its defaults, which are Pillow's: accurate integer IDCT, fancy upsampling.
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
@@ -100,17 +101,58 @@ void cmyk_to_rgb(const uint8_t* line, int width, uint8_t* rgb) {
   }
 }
 
-bool read_pixels(Decoder& decoder, Image& image, std::vector<uint8_t>& line) {
+// What to decode so that the wanted part has the pixels of the whole image.
+Window needed(const jpeg_decompress_struct& info, const Window& wanted) {
+  const int width = static_cast<int>(info.image_width),
+            height = static_cast<int>(info.image_height);
+  const bool one_scan = !info.progressive_mode && info.comps_in_scan == info.num_components;
+  if (!one_scan || info.arith_code) return {0, 0, width, height};
+  // Where colours have full size, a pixel depends on its own blocks alone.
+  if (info.max_h_samp_factor == 1 && info.max_v_samp_factor == 1) return wanted;
+  // Smaller planes are interpolated from a pixel's neighbours, less than the 16 pixels of a block
+  // away. Of rows libjpeg keeps more state than we trust it to skip in every release.
+  const jpeg_component_info* const plane = info.comp_info;
+  for (int c = 0; c < info.num_components; ++c)
+    if (plane[c].h_samp_factor > 2 || plane[c].v_samp_factor > 2 ||
+        (plane[c].h_samp_factor != 1) != (c == 0 && info.max_h_samp_factor != 1))
+      return {0, 0, width, height};
+  const int left = std::max(wanted.left - 16, 0);
+  return {left, 0, std::min(wanted.left + wanted.width + 16, width) - left, height};
+}
+
+// Rows become as wide as the part, which libjpeg widens to whole blocks on the left.
+bool start(Decoder& decoder, Window& part) {
   jpeg_decompress_struct& info = decoder.info;
   if (setjmp(decoder.reports.jump)) return false;
   decoder.reports.in_scan = true;
   jpeg_start_decompress(&info);
-  while (info.output_scanline < info.output_height) {
-    uint8_t* const out = image.row(static_cast<int>(info.output_scanline));
-    JSAMPROW row = line.empty() ? out : line.data();
+  JDIMENSION left = static_cast<JDIMENSION>(part.left), width = static_cast<JDIMENSION>(part.width);
+  jpeg_crop_scanline(&info, &left, &width);
+  part.left = static_cast<int>(left);
+  part.width = static_cast<int>(width);
+  return true;
+}
+
+// Skipped rows are decoded up to their coefficients, so that damage in them is found. But libjpeg
+// skips to the end of an image without looking at it: the last row is read.
+void skip_rows(jpeg_decompress_struct& info, JDIMENSION end, JSAMPROW line) {
+  const JDIMENSION last = info.output_height - 1, to = std::min(end, last);
+  if (info.output_scanline < to) jpeg_skip_scanlines(&info, to - info.output_scanline);
+  if (info.output_scanline < end) jpeg_read_scanlines(&info, &line, 1);
+}
+
+// `line` has room for a row as libjpeg gives it.
+bool read_pixels(Decoder& decoder, Image& image, int top, JSAMPROW line) {
+  jpeg_decompress_struct& info = decoder.info;
+  if (setjmp(decoder.reports.jump)) return false;
+  const bool cmyk = info.out_color_space == JCS_CMYK;
+  skip_rows(info, static_cast<JDIMENSION>(top), line);
+  for (int y = 0; y < image.height; ++y) {
+    JSAMPROW row = cmyk ? line : image.row(y);
     jpeg_read_scanlines(&info, &row, 1);
-    if (!line.empty()) cmyk_to_rgb(line.data(), image.width, out);
+    if (cmyk) cmyk_to_rgb(line, image.width, image.row(y));
   }
+  skip_rows(info, info.output_height, line);
   jpeg_finish_decompress(&info);  // reads to the end marker: a file without one was cut
   return true;
 }
@@ -138,7 +180,8 @@ bool write(Encoder& encoder, const Image& image, int quality) {
 
 }  // namespace
 
-Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
+ImagePart decode_jpeg(std::span<const uint8_t> bytes, const std::string& name,
+                      const Wanted& wanted) {
   const auto decoder = std::make_unique<Decoder>();
   const auto check = [&](bool ok) {
     require(ok, ErrorKind::kData, "read image: ", name, ": truncated or corrupt JPEG (",
@@ -152,11 +195,19 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
   require(width * height / 8192 <= static_cast<int64_t>(bytes.size()), ErrorKind::kData,
           "read image: ", name, ": truncated JPEG, ", bytes.size(), " bytes cannot hold ", width,
           " x ", height, " pixels");
-  Image image(static_cast<int>(width), static_cast<int>(height));
-  std::vector<uint8_t> line;
-  if (decoder->info.out_color_space == JCS_CMYK) line.resize(4 * static_cast<size_t>(width));
-  check(read_pixels(*decoder, image, line));
-  return image;
+  const Size whole{static_cast<int>(width), static_cast<int>(height)};
+  Window part{0, 0, whole.width, whole.height};
+  if (wanted) part = wanted(whole);
+  require(part.left >= 0 && part.top >= 0 && part.width > 0 && part.height > 0 &&
+              part.width <= whole.width - part.left && part.height <= whole.height - part.top,
+          "read image: ", name, ": a part that leaves its ", width, " x ", height, " pixels");
+  part = needed(decoder->info, part);
+  check(start(*decoder, part));
+  Image image(part.width, part.height);
+  std::vector<uint8_t> line(static_cast<size_t>(decoder->info.out_color_components) *
+                            static_cast<size_t>(part.width));
+  check(read_pixels(*decoder, image, part.top, line.data()));
+  return {std::move(image), part.left, part.top, whole};
 }
 
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality) {

@@ -1,6 +1,7 @@
 #include "data/pipeline.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "engine/cuda.h"
 #include "engine/kernel.h"
@@ -27,13 +28,18 @@ ImagePipeline::Part ImagePipeline::make(int64_t index, uint32_t epoch, float* ou
   const int size = options_.img_size;
   if (direct_) {
     const std::string& path = samples_[static_cast<size_t>(index)].path;
-    const Image whole = load_image(path);
+    const auto plan = [&](const Size& whole) {
+      const Size to = rule_.size_of(whole, path);
+      const Crop crop = crop_of(index, epoch, to);
+      return std::tuple(to, Window{crop.left, crop.top, size, size}, crop.flip);
+    };
+    const ImagePart image = load_part(path, [&](const Size& whole) {
+      const auto [to, window, flip] = plan(whole);
+      return read_by_resize(whole, to, rule_.filter, window);
+    });
     ++decoded_;
-    const Size to = rule_.size_of(whole, path);
-    const Crop crop = crop_of(index, epoch, to);
-    const Image part =
-        resize(whole, to.width, to.height, rule_.filter, {crop.left, crop.top, size, size});
-    normalizer_.write(part, {0, 0, crop.flip}, size, out);
+    const auto [to, window, flip] = plan(image.whole);
+    normalizer_.write(resize(image, to, rule_.filter, window), {0, 0, flip}, size, out);
     return {};
   }
   Part part;

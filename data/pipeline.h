@@ -43,7 +43,7 @@ class ImagePipeline {
   const ResizeRule rule_;
   const Normalizer normalizer_;
   PixelCache cache_;
-  const bool direct_;                  // nothing is kept: of each image only the crop is resized
+  const bool direct_;                  // nothing is kept: of each image only the crop is made
   std::vector<ImageView> kept_;        // what the cache is known to have of each sample
   std::unique_ptr<DeviceImages> gpu_;  // keeps pixels too
   std::atomic<int64_t> decoded_ = 0;

@@ -44,6 +44,7 @@ struct Axis {
   std::vector<int> first;
   std::vector<int32_t> weights;
   int count() const { return static_cast<int>(first.size()); }
+  int end() const { return first.back() + taps; }  // of what the outputs read
 };
 
 Axis make_axis(int n, int m, const Filter& filter, int begin_at, int outputs) {
@@ -77,10 +78,25 @@ Axis make_axis(int n, int m, const Filter& filter, int begin_at, int outputs) {
   return axis;
 }
 
+// What that reads, and a pixel or two more.
+struct Span {
+  int begin, count;
+};
+Span reach(int n, int m, const Filter& filter, int begin_at, int outputs) {
+  const double scale = static_cast<double>(n) / m;
+  const double support = filter.support * std::max(scale, 1.0);
+  const int taps = static_cast<int>(2 * support) + 2;
+  const int low = static_cast<int>((begin_at + 0.5) * scale - support);
+  const int high = static_cast<int>((begin_at + outputs - 0.5) * scale - support) + 1 + taps;
+  const int begin = std::max(std::min(low, n - taps), 0);
+  return {begin, std::min(high, n) - begin};
+}
+
 // to[i] = sum_j weights[j] from[j * stride + i] over j < taps, i < N: both passes' inner loop, with
-// sums in registers.
+// sums in registers (which compilers manage in a function of its own).
 template <int N>
-void blend(const uint8_t* from, size_t stride, const int32_t* weights, int taps, uint8_t* to) {
+[[gnu::noinline]] void blend(const uint8_t* from, size_t stride, const int32_t* weights, int taps,
+                             uint8_t* to) {
   int32_t sum[N];
   for (int i = 0; i < N; ++i) sum[i] = 1 << (kBits - 1);
   for (int j = 0; j < taps; ++j)
@@ -88,8 +104,8 @@ void blend(const uint8_t* from, size_t stride, const int32_t* weights, int taps,
   for (int i = 0; i < N; ++i) to[i] = static_cast<uint8_t>(std::clamp(sum[i] >> kBits, 0, 255));
 }
 
-// Pixels move as four bytes, of which the last is not used: a place that is written from left to
-// right gets it right by the next pixel, and only the last one needs care.
+// Pixels move as four bytes, of which the last is not used: what is written from left to right, row
+// by row, gets it right by the next pixel, and only the last one needs care.
 template <size_t from_step, size_t to_step>
 void move_pixels(const uint8_t* from, uint8_t* to, int count) {
   constexpr int kUnrolled = 8;
@@ -102,25 +118,25 @@ void move_pixels(const uint8_t* from, uint8_t* to, int count) {
 }
 
 // Groups of rows are interleaved, pixel by pixel, so that neighbours along x are whole vectors.
-Image resize_columns(const Image& image, const Axis& axis, int top, int height) {
-  constexpr int kRows = 16, kGroup = 4 * kRows;
+// `image` begins at column `begin` of the axis.
+Image resize_columns(const Image& image, const Axis& axis, int begin, int top, int height) {
+  constexpr int kRows = 21, kGroup = 3 * kRows + 1;
   const int width = axis.count();
   Image out(width, height);
-  // What the outputs read.
-  const int left = axis.first.front(), columns = axis.first.back() + axis.taps - left;
+  const int left = axis.first.front(), columns = axis.end() - left;
   Pixels in(static_cast<size_t>(columns) * kGroup);
   Pixels blended(static_cast<size_t>(width) * kGroup);
   for (int y = 0; y < height; y += kRows) {
     const int rows = std::min(kRows, height - y);
     for (int r = 0; r < rows; ++r)
-      move_pixels<3, kGroup>(image.row(top + y + r) + 3 * left, &in[4 * static_cast<size_t>(r)],
-                             columns);
+      move_pixels<3, kGroup>(image.row(top + y + r) + 3 * (left - begin),
+                             &in[3 * static_cast<size_t>(r)], columns);
     for (int x = 0; x < width; ++x)
       blend<kGroup>(&in[static_cast<size_t>(axis.first[x] - left) * kGroup], kGroup,
                     &axis.weights[static_cast<size_t>(x) * axis.taps], axis.taps,
                     &blended[static_cast<size_t>(x) * kGroup]);
     for (int r = 0; r < rows; ++r)
-      move_pixels<kGroup, 3>(&blended[4 * static_cast<size_t>(r)], out.row(y + r), width);
+      move_pixels<kGroup, 3>(&blended[3 * static_cast<size_t>(r)], out.row(y + r), width);
   }
   return out;
 }
@@ -144,27 +160,48 @@ Image resize_rows(const Image& image, const Axis& axis, int top) {
   return out;
 }
 
-}  // namespace
-
-Image resize(const Image& image, int width, int height, Interpolation interpolation,
-             const Window& part) {
-  require(!image.pixels.empty() && part.left >= 0 && part.top >= 0 && part.width > 0 &&
-              part.height > 0 && part.width <= width - part.left &&
-              part.height <= height - part.top,
-          "resize: ", image.width, " x ", image.height, " to ", part.width, " x ", part.height,
-          " at (", part.top, ", ", part.left, ") of ", width, " x ", height);
+Filter filter_of(Interpolation interpolation) {
   require(interpolation != Interpolation::tf_bilinear, "resize: tf_bilinear gives no bytes");
-  const Filter filter =
-      interpolation == Interpolation::bilinear ? Filter{1.0, triangle} : Filter{2.0, cubic};
-  const Axis columns = make_axis(image.width, width, filter, part.left, part.width);
-  const Axis rows = make_axis(image.height, height, filter, part.top, part.height);
-  const int top = rows.first.front(), bottom = rows.first.back() + rows.taps;
-  return resize_rows(resize_columns(image, columns, top, bottom - top), rows, top);
+  return interpolation == Interpolation::bilinear ? Filter{1.0, triangle} : Filter{2.0, cubic};
 }
 
-Image resize(const Image& image, int width, int height, Interpolation interpolation) {
+// `image` begins at column `left` and row `top` of one of the size `whole`.
+Image resize(const Image& image, int left, int top, const Size& whole, const Size& size,
+             Interpolation interpolation, const Window& part) {
+  require(whole.width > 0 && whole.height > 0 && part.left >= 0 && part.top >= 0 &&
+              part.width > 0 && part.height > 0 && part.width <= size.width - part.left &&
+              part.height <= size.height - part.top,
+          "resize: ", whole.width, " x ", whole.height, " to ", part.width, " x ", part.height,
+          " at (", part.top, ", ", part.left, ") of ", size.width, " x ", size.height);
+  const Filter filter = filter_of(interpolation);
+  const Axis columns = make_axis(whole.width, size.width, filter, part.left, part.width);
+  const Axis rows = make_axis(whole.height, size.height, filter, part.top, part.height);
+  const int first = rows.first.front();
+  require(columns.first.front() >= left && columns.end() <= left + image.width && first >= top &&
+              rows.end() <= top + image.height,
+          "resize: reads more than the ", image.width, " x ", image.height, " pixels at (", top,
+          ", ", left, ") of ", whole.width, " x ", whole.height);
+  return resize_rows(resize_columns(image, columns, left, first - top, rows.end() - first), rows,
+                     first);
+}
+
+}  // namespace
+
+Window read_by_resize(const Size& image, const Size& size, Interpolation interpolation,
+                      const Window& part) {
+  const Filter filter = filter_of(interpolation);
+  const Span columns = reach(image.width, size.width, filter, part.left, part.width);
+  const Span rows = reach(image.height, size.height, filter, part.top, part.height);
+  return {columns.begin, rows.begin, columns.count, rows.count};
+}
+
+Image resize(const ImagePart& image, const Size& size, Interpolation filter, const Window& part) {
+  return resize(image.pixels, image.left, image.top, image.whole, size, filter, part);
+}
+
+Image resize(const Image& image, int width, int height, Interpolation filter) {
   if (width == image.width && height == image.height) return image;
-  return resize(image, width, height, interpolation, {0, 0, width, height});
+  return resize(image, 0, 0, image, {width, height}, filter, {0, 0, width, height});
 }
 
 Size ResizeRule::size_of(const Size& image, const std::string& name) const {
@@ -187,38 +224,6 @@ std::string text_of(const ResizeRule& rule) {
   if (rule.shape == ResizeRule::Shape::as_decoded) return "decoded";
   return (rule.shape == ResizeRule::Shape::exact ? "exact" : "short") + std::to_string(rule.side) +
          (rule.filter == Interpolation::bicubic ? "-bicubic" : "-bilinear");
-}
-
-std::vector<float> resize_tf(const ImageView& image, int width, int height) {
-  struct Tap {
-    int low, high;
-    float t;
-  };
-  const auto taps = [](int n, int m) {
-    std::vector<Tap> out(static_cast<size_t>(m));
-    const float scale = static_cast<float>(n) / static_cast<float>(m);
-    for (int i = 0; i < m; ++i) {
-      const float x = static_cast<float>(i) * scale;
-      const int low = static_cast<int>(x);
-      out[static_cast<size_t>(i)] = {std::min(low, n - 1), std::min(low + 1, n - 1),
-                                     x - static_cast<float>(low)};
-    }
-    return out;
-  };
-  const std::vector<Tap> columns = taps(image.width, width), rows = taps(image.height, height);
-  std::vector<float> out;
-  out.reserve(3 * columns.size() * rows.size());
-  for (const Tap& y : rows)
-    for (const Tap& x : columns)
-      for (int c = 0; c < 3; ++c) {
-        const auto across = [&](int row) {
-          const float left = image.row(row)[3 * x.low + c], right = image.row(row)[3 * x.high + c];
-          return left + (right - left) * x.t;
-        };
-        const float top = across(y.low), bottom = across(y.high);
-        out.push_back(top + (bottom - top) * y.t);
-      }
-  return out;
 }
 
 }  // namespace lspt

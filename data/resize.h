@@ -18,11 +18,11 @@ enum class Interpolation : uint8_t { bilinear, bicubic, tf_bilinear };
 /// Error(kInternal) on an empty image, a size below 1 x 1, or tf_bilinear.
 Image resize(const Image& image, int width, int height, Interpolation filter);
 
-/// A part of that, at its cost.
-struct Window {
-  int left, top, width, height;
-};
-Image resize(const Image& image, int width, int height, Interpolation filter, const Window& part);
+/// A part of that, at its cost. Throws Error(kInternal) if `image` does not hold what it reads.
+Image resize(const ImagePart& image, const Size& size, Interpolation filter, const Window& part);
+/// A rectangle that holds what this reads of an image of that size.
+Window read_by_resize(const Size& image, const Size& size, Interpolation filter,
+                      const Window& part);
 
 /// What `tf.compat.v1.image.resize` gives (VPT's pipeline for VTAB): not antialiased, corners not
 /// centred, floats that are not rounded; out (height, width, 3).

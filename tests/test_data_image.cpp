@@ -191,12 +191,12 @@ TEST_CASE("a part of a resized image is that part") {
     for (const auto& [width, height] : {std::pair(90, 61), {31, 40}, {53, 20}, {53, 47}}) {
       const Image image = pattern(53, 47), whole = resize(image, width, height, filter);
       const Window part{width / 5, height / 3, width / 2, height / 2};
-      const Image out = resize(image, width, height, filter, part);
+      const Image out = resize(ImagePart(image), {width, height}, filter, part);
       REQUIRE((out.width == part.width && out.height == part.height));
       for (int y = 0; y < part.height; ++y)
         CHECK(std::equal(out.row(y), out.row(y) + 3 * part.width,
                          whole.row(part.top + y) + 3 * part.left));
-      CHECK_THROWS_AS(resize(image, width, height, filter, {1, 0, width, 1}), Error);
+      CHECK_THROWS_AS(resize(ImagePart(image), {width, height}, filter, {1, 0, width, 1}), Error);
     }
 }
 
