@@ -1,6 +1,6 @@
 // Any bytes as the text files of a data set: CUB's four tables or `path label` lists and
-// classes.txt, by the first byte; '|' stands between files. seeds: tests/fuzz/seeds/list.txt
-// tests/fuzz/seeds/tables.txt
+// classes.txt, by the first byte; '|' stands between files.
+// seeds: tests/fuzz/seeds/list.txt tests/fuzz/seeds/tables.txt
 #include "data/datasets/layouts.h"
 #include "engine/error.h"
 
