@@ -23,7 +23,17 @@ bool FeatureSource::next(Batch& batch) {
       for (const BadImage& bad : images_.bad_images()) bad_[static_cast<size_t>(bad.index)] = true;
       return false;
     }
-    batch.images = to_device(model_.features(batch.images).value, Device::cpu);
+    // All batches have one size: a product may round otherwise with another number of rows, and
+    // which images are in the last, smaller batch depends on the epoch.
+    const int64_t rows = batch.images.dim(0);
+    Shape shape = batch.images.shape();
+    shape.set(0, images_.options().batch_size);
+    Tensor full = batch.images;
+    if (full.shape() != shape) {
+      full = Tensor::zeros(shape, full.dtype(), full.device());
+      copy(full.slice(0, rows), batch.images);
+    }
+    batch.images = to_device(model_.features(full).value, Device::cpu).slice(0, rows);
     for (size_t i = 0; i < batch.indices.size(); ++i) {
       const int64_t row = static_cast<int64_t>(i), index = batch.indices[i];
       copy(features_.slice(index, index + 1), batch.images.slice(row, row + 1));
