@@ -8,10 +8,10 @@
 
 namespace lspt {
 
-/// The batches of a Loader, their images replaced by what the model's head reads of them. Each image
-/// goes through the model once: in the first epoch that is seen from begin to end; from then on
-/// batches are gathered from memory, samples x embed_dim x 4 bytes. An epoch that was resumed in its
-/// middle is computed as it comes.
+/// The batches of a Loader, their images replaced by what the model's head reads of them. Each
+/// image goes through the model once: in the first epoch that is seen from begin to end; from then
+/// on batches are gathered from memory, samples x embed_dim x 4 bytes. An epoch that was resumed in
+/// its middle is computed as it comes.
 ///
 /// With oneDNN 2.6 a step on these batches has the bits of a step on the images: there the features
 /// of an image do not depend on the size of its batch (tests/test_train_features.cpp). Elsewhere a
