@@ -332,6 +332,7 @@ for filter in bicubic tf-bilinear; do
 done
 refuse "TensorFlow's filter without VTAB's transform" 2 "needs --transform vtab" $lspt --interpolation tf-bilinear --output y
 refuse "a crop rule without a crop" 2 "does not crop" $lspt --transform vtab --crop-rule torchvision-0.8 --output y
+refuse "no augmentation where there is none" 2 "nothing is random" $lspt --transform vtab --no-aug --output y
 ls cache/lspt/images/birds-*-short36-bilinear.pixels >/dev/null 2>err && pass "the cache is where it belongs" || fail "the cache is where it belongs"
 check "a cache folder of one's own" $lspt --epochs 1 --cache mine --output own_cache
 check "no cache" $lspt --epochs 1 --cache off --output no_cache

@@ -144,6 +144,8 @@ void resolve_transform(Options& o, const std::string& layout) {
           "--interpolation tf-bilinear: needs --transform vtab, fgvc found");
   require(!vtab || !o.has("crop-rule"), ErrorKind::kUsage,
           "--crop-rule: has no effect with --transform vtab, which does not crop");
+  require(!vtab || !o.no_aug, ErrorKind::kUsage,
+          "--no-aug: has no effect with --transform vtab, in which nothing is random");
 }
 
 ModelConfig model_config(const Options& o, int num_classes) {
