@@ -60,12 +60,10 @@ void layer_norm_forward(const Tensor& y, const Tensor& statistics, const Tensor&
       Rows scratch(width);
       float* row = scratch.x.data();
       for (int64_t i = begin; i < end; ++i) {
+        widen(row, in + i * width, width);
         float sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (int64_t j = 0; j < width; ++j) {
-          row[j] = in[i * width + j];
-          sum += row[j];
-        }
+        for (int64_t j = 0; j < width; ++j) sum += row[j];
         const float mean = sum / static_cast<float>(width);
         float squares = 0;
 #pragma omp simd reduction(+ : squares)
@@ -95,11 +93,13 @@ void layer_norm_backward(const Tensor& dx, float beta, const Tensor& dy, const T
         float *n = scratch.x.data(), *g = scratch.g.data();
         for (int64_t i = begin; i < end; ++i) {
           const float mean = stats[2 * i], rstd = stats[2 * i + 1];
+          widen(n, in + i * width, width);
+          widen(g, gradient + i * width, width);
           float sum_g = 0, sum_gn = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gn)
           for (int64_t j = 0; j < width; ++j) {
-            n[j] = (static_cast<float>(in[i * width + j]) - mean) * rstd;
-            g[j] = static_cast<float>(gradient[i * width + j]) * w[j];
+            n[j] = (n[j] - mean) * rstd;
+            g[j] *= w[j];
             sum_g += g[j];
             sum_gn += g[j] * n[j];
           }
