@@ -20,10 +20,18 @@ memory::data_type type_of(DType type) {
   return type == DType::f32 ? memory::data_type::f32 : memory::data_type::bf16;
 }
 
-/// One product as oneDNN prepares it; made once for every different problem.
+/// One product as oneDNN prepares it; made once for every different problem. What describes its
+/// operands is kept too and only pointed elsewhere: made anew it cost attention's small products
+/// more than their exponentials.
 struct Plan {
   dnnl::matmul::primitive_desc desc;
   dnnl::matmul primitive;
+  std::unordered_map<int, memory> arguments;
+
+  void add(int which, const memory::desc& layout) {
+    arguments.emplace(which, memory(layout, onednn::engine(), nullptr));
+  }
+  void point(int which, const Tensor& at) { arguments.at(which).set_data_handle(at.raw()); }
 };
 
 struct Problem {
@@ -34,6 +42,11 @@ struct Problem {
   auto operator<=>(const Problem&) const = default;
 };
 
+/// oneDNN's name for the residual: the operand of the only post-op, or of the one after the sum.
+int residual_argument(const Problem& p) {
+  return DNNL_ARG_ATTR_MULTIPLE_POST_OP(p.sum ? 1 : 0) | DNNL_ARG_SRC_1;
+}
+
 memory::desc packed_layout(const Problem& p) {
   // oneDNN 2.6 multiplies deep, narrow f32 products 1.6 times faster from a transposed matrix than
   // from its own blocked layout (1976 x 768 x 3072: 215 against 132 GFLOP/s on two Zen 4 cores).
@@ -41,7 +54,7 @@ memory::desc packed_layout(const Problem& p) {
   return {{p.k, p.n}, type_of(p.in), transposed ? Tag::ba : Tag::any};
 }
 
-const Plan& plan_for(const Problem& p) {
+Plan& plan_for(const Problem& p) {
   // Per thread: products inside a parallel loop are planned for one thread, and need no lock.
   thread_local std::map<Problem, Plan> plans;
   if (const auto it = plans.find(p); it != plans.end()) return it->second;
@@ -60,7 +73,14 @@ const Plan& plan_for(const Problem& p) {
   attributes.set_post_ops(after);
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto desc = onednn::matmul_desc(a, b, bias, c, attributes);
-  return plans.emplace(p, Plan{desc, dnnl::matmul(desc)}).first->second;
+  Plan plan{desc, dnnl::matmul(desc), {}};
+  plan.add(DNNL_ARG_SRC, desc.src_desc());
+  plan.add(DNNL_ARG_WEIGHTS, desc.weights_desc());
+  plan.add(DNNL_ARG_DST, desc.dst_desc());
+  plan.add(DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc());
+  if (p.bias) plan.add(DNNL_ARG_BIAS, bias);
+  if (p.residual) plan.add(residual_argument(p), desc.dst_desc());
+  return plans.emplace(p, std::move(plan)).first->second;
 }
 
 /// B in the layout the plan wants, kept with B's memory.
@@ -145,23 +165,17 @@ void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& 
                         a.dtype(),
                         c.dtype(),
                         omp_in_parallel() ? 1 : thread_count()};
-  const Plan& plan = plan_for(problem);
-  const auto& engine = onednn::engine();
+  Plan& plan = plan_for(problem);
   const Tensor weights = pack_b ? pack(plan, problem, b) : b;
-  const memory::desc scratch_desc = plan.desc.scratchpad_desc();
-  const Tensor scratch({static_cast<int64_t>(scratch_desc.get_size() + 3) / 4});
-  std::unordered_map<int, memory> arguments{
-      {DNNL_ARG_SRC, memory(plan.desc.src_desc(), engine, a.raw())},
-      {DNNL_ARG_WEIGHTS, memory(plan.desc.weights_desc(), engine, weights.raw())},
-      {DNNL_ARG_DST, memory(plan.desc.dst_desc(), engine, c.raw())},
-      {DNNL_ARG_SCRATCHPAD, memory(scratch_desc, engine, scratch.raw())}};
-  if (options.bias)
-    arguments.emplace(DNNL_ARG_BIAS, memory({{1, n}, memory::data_type::f32, Tag::ab}, engine,
-                                            options.bias.raw()));
-  if (options.residual)
-    arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(problem.sum ? 1 : 0) | DNNL_ARG_SRC_1,
-                      memory(plan.desc.dst_desc(), engine, options.residual.raw()));
-  plan.primitive.execute(onednn::stream(), arguments);
+  const size_t scratch_bytes = plan.desc.scratchpad_desc().get_size();
+  const Tensor scratch({static_cast<int64_t>(scratch_bytes + 3) / 4});
+  plan.point(DNNL_ARG_SRC, a);
+  plan.point(DNNL_ARG_WEIGHTS, weights);
+  plan.point(DNNL_ARG_DST, c);
+  plan.point(DNNL_ARG_SCRATCHPAD, scratch);
+  if (options.bias) plan.point(DNNL_ARG_BIAS, options.bias);
+  if (options.residual) plan.point(residual_argument(problem), options.residual);
+  plan.primitive.execute(onednn::stream(), plan.arguments);
 }
 
 }  // namespace cpu

@@ -28,7 +28,7 @@ struct Pool {
   explicit Pool(Device on) : device(on) {}
   const Device device;
   std::mutex mutex;
-  std::multimap<size_t, void*> idle;
+  Blocks idle;
   Arena* arena = nullptr;                    // in use
   std::unordered_map<void*, Arena*> owners;  // of blocks that are an arena's
   Stats stats;
@@ -44,10 +44,11 @@ struct Pool {
     std::free(block);
   }
   void trim() {
-    for (auto& [size, block] : idle) {
-      stats.held_bytes -= size;
-      give(block);
-    }
+    for (auto& [size, blocks] : idle)
+      for (void* block : blocks) {
+        stats.held_bytes -= size;
+        give(block);
+      }
     idle.clear();
   }
   [[noreturn]] void fail_without(size_t bytes) const {
@@ -81,9 +82,9 @@ void* allocate(size_t bytes, Device device) {
   const std::lock_guard lock(p.mutex);
   void* block = nullptr;
   auto& idle = p.arena ? p.arena->idle_ : p.idle;
-  if (const auto it = idle.find(size); it != idle.end()) {
-    block = it->second;
-    idle.erase(it);
+  if (const auto it = idle.find(size); it != idle.end() && !it->second.empty()) {
+    block = it->second.back();
+    it->second.pop_back();
   } else {
     block = p.take(size);
     if (!block) {
@@ -105,7 +106,7 @@ void release(void* data, size_t bytes, Device device) {
   Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
   const auto owner = p.owners.find(data);
-  (owner == p.owners.end() ? p.idle : owner->second->idle_).emplace(rounded(bytes), data);
+  (owner == p.owners.end() ? p.idle : owner->second->idle_)[rounded(bytes)].push_back(data);
   p.stats.live_bytes -= rounded(bytes);
 }
 
@@ -120,7 +121,8 @@ Arena::Arena(Device device) : device_(device) {}
 Arena::~Arena() {
   Pool& p = pool(device_);
   const std::lock_guard lock(p.mutex);
-  p.idle.merge(idle_);
+  for (auto& [size, blocks] : idle_)
+    p.idle[size].insert(p.idle[size].end(), blocks.begin(), blocks.end());
   std::erase_if(p.owners, [this](const auto& block) { return block.second == this; });
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "engine/tensor.h"
 
@@ -22,6 +23,10 @@ struct Stats {
 void* allocate(size_t bytes, Device device);
 void release(void* data, size_t bytes, Device device);
 void zero(void* data, size_t bytes, Device device);
+
+/// Blocks that nobody uses, by size. What was released last is given out first: it is still in a
+/// cache.
+using Blocks = std::map<size_t, std::vector<void*>>;
 
 /// Blocks set aside: while one is in use (`Arena::Use`), what is allocated on its device comes from
 /// it, and what was allocated from it goes back to it whenever it is released. A captured CUDA
@@ -49,7 +54,7 @@ class Arena {
   friend void* allocate(size_t, Device);
   friend void release(void*, size_t, Device);
   Device device_;
-  std::multimap<size_t, void*> idle_;
+  Blocks idle_;
 };
 
 Stats stats(Device device = Device::cpu);
