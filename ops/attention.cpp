@@ -86,17 +86,20 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
 namespace cpu {
 namespace {
 
-/// p = exp((s - max s) scale), 0 from `count` to `padded`; returns max s and the sum of p. `row` is
-/// room for a row.
+/// p = exp((s - max s) scale), nothing from `count` to `padded`; returns max s and the sum of p.
+/// `row` is room for a row. What is beyond `count` is overwritten: there s becomes so small that p
+/// is 1e-38.
 template <typename T>
-std::pair<float, float> exponentials(T* p, float* row, const float* s, int64_t count,
-                                     int64_t padded, float scale) {
+std::pair<float, float> exponentials(T* p, float* row, float* s, int64_t count, int64_t padded,
+                                     float scale) {
   const float largest = largest_of(s, count);
-  for (int64_t j = 0; j < padded; ++j) row[j] = exp_approx((s[j] - largest) * scale);
-  std::fill(row + count, row + padded, 0.0f);
+  std::fill(s + count, s + padded, -1e30f);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < padded; ++j) sum += row[j];
+  for (int64_t j = 0; j < padded; ++j) {
+    row[j] = exp_approx((s[j] - largest) * scale);
+    sum += row[j];
+  }
   narrow(p, row, padded);
   return {largest, sum};
 }
@@ -105,11 +108,13 @@ std::pair<float, float> exponentials(T* p, float* row, const float* s, int64_t c
 template <typename T>
 float softmax_backward(T* p, T* ds, float* row, const float* s, const float* g, float log_sum,
                        int64_t count, int64_t padded, float scale) {
-  for (int64_t j = 0; j < padded; ++j) row[j] = exp_approx(s[j] * scale - log_sum);
-  std::fill(row + count, row + padded, 0.0f);
   float dot = 0, weighted = 0;
 #pragma omp simd reduction(+ : dot)
-  for (int64_t j = 0; j < padded; ++j) dot += row[j] * g[j];
+  for (int64_t j = 0; j < padded; ++j) {
+    row[j] = exp_approx(s[j] * scale - log_sum);
+    dot += row[j] * g[j];  // g is 0 beyond count
+  }
+  std::fill(row + count, row + padded, 0.0f);
   narrow(p, row, padded);
 #pragma omp simd reduction(+ : weighted)
   for (int64_t j = 0; j < padded; ++j) {
