@@ -52,6 +52,10 @@ CUDNN_LIBS := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib/$(ARCH_DIR) $(C
 LDFLAGS += $(foreach d,$(CUDA_LIBS) $(CUDNN_LIBS),-L$(d) -Wl,-rpath,$(d))
 CUDA_LDLIBS := -lcudart_static -lpthread -ldl -lrt
 CUDA_SOURCES := $(wildcard engine/*.cu ops/*.cu data/*.cu train/*.cu)
+# nvcc reads a file's headers four times, two seconds in all: kernels are compiled as one file.
+CUDA_ALONE := engine/cuda.cu engine/gemm.cu ops/attention_cudnn.cu ops/attention_own.cu
+KERNELS := $(filter-out $(CUDA_ALONE),$(CUDA_SOURCES))
+CUDA_OBJECTS := $(CUDA_ALONE:%=$(BUILD)/%.o) $(BUILD)/kernels.cu.o
 endif
 endif
 CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_,$(strip $(ARCH)))),for the CPU only: $(if \
@@ -79,15 +83,21 @@ $(BUILD)/setup.done: third_party/setup.sh
 # Other flags than last time: everything again.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
-	@echo '$(CXXFLAGS) $(NVCCFLAGS)' | cmp -s - $@ || echo '$(CXXFLAGS) $(NVCCFLAGS)' >$@
+	@echo '$(CXXFLAGS) $(NVCCFLAGS) $(KERNELS)' | cmp -s - $@ || echo '$(CXXFLAGS) $(NVCCFLAGS) $(KERNELS)' >$@
 
 $(BUILD)/%.cu.o: %.cu $(BUILD)/flags | $(BUILD)/setup.done
 	@mkdir -p $(@D)
 	@echo "  $<"
 	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
 
-# The program around the engine computes nothing: it compiles in half the time. The optimizer does.
-$(BUILD)/train/%.o: OPTIMIZE := -O1
+$(BUILD)/kernels.cu.o: $(KERNELS) $(BUILD)/flags | $(BUILD)/setup.done
+	@echo "  $(KERNELS)"
+	@printf '#include "%s"\n' $(KERNELS) >$(@:.o=)
+	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $(@:.o=) -o $@
+
+# The program around the engine and the readers compute nothing: they compile in half the time. The
+# optimizer does.
+$(foreach d,train models/weights data/datasets,$(BUILD)/$(d)/%.o): OPTIMIZE := -O1
 $(BUILD)/train/optimizer.o: OPTIMIZE :=
 
 $(BUILD)/%.o: %.cpp $(BUILD)/flags | $(BUILD)/setup.done
@@ -110,10 +120,10 @@ $(RECIPES_CPP:.cpp=.o): $(RECIPES_CPP) $(BUILD)/flags | $(BUILD)/setup.done
 $(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)) $(RECIPES_CPP:.cpp=.o)
 	@rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/lspt: $(call objects,train/main.cpp $(CUDA_SOURCES)) $(BUILD)/liblspt.a
+$(BUILD)/lspt: $(call objects,train/main.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
 
-$(BUILD)/tests/run: $(call objects,$(TEST_SOURCES) $(CUDA_SOURCES)) $(BUILD)/liblspt.a
+$(BUILD)/tests/run: $(call objects,$(TEST_SOURCES)) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
 
 # GPU code without a GPU. Kernels are compiled as host code and run thread by thread, with plain
@@ -138,7 +148,7 @@ $(EMULATED)/lspt: $(call objects,train/main.cpp) $(EMULATED_SOURCES:%=$(EMULATED
 $(EMULATED)/selftest: $(addprefix $(EMULATED)/tests/emulated/,selftest.cpp.o fiber.cpp.o block.cpp.o cuda_runtime.cpp.o streams.cpp.o)
 	@$(CXX) $(CXXFLAGS) $^ -o $@
 
-$(BUILD)/tests/cudnn_plans: $(call objects,tests/cudnn_plans.cpp $(CUDA_SOURCES)) $(BUILD)/liblspt.a
+$(BUILD)/tests/cudnn_plans: $(call objects,tests/cudnn_plans.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
 
 # Objects first and in parallel, whatever -j says at the top: the build is one command.
@@ -218,5 +228,5 @@ clean:
 	rm -rf build build-san build-fuzz
 
 -include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
-           $(CUDA_SOURCES) train/main.cpp tests/cudnn_plans.cpp) $(EMULATED_SOURCES:%=$(EMULATED)/%.o))
+           train/main.cpp tests/cudnn_plans.cpp) $(CUDA_OBJECTS) $(EMULATED_SOURCES:%=$(EMULATED)/%.o))
 -include $(FUZZ_OBJECTS:.o=.d) $(patsubst %.cpp,$(FUZZ)/%.d,$(wildcard tests/fuzz/*.cpp))

@@ -63,6 +63,7 @@ void launch(void (*kernel)(Parameters...), dim3 grid, unsigned block, Arguments&
 }
 
 constexpr unsigned kBlock = 256;  ///< threads of a block, where nothing speaks for another number
+constexpr int kRowWarps = 4;      ///< warps of a block, where a warp owns a row
 constexpr int kWide = 8;  ///< elements that a thread of a wide kernel owns: 16 bytes of bf16
 
 /// Blocks for `count` pieces of work, `per_block` to a block.

@@ -5,12 +5,11 @@
 namespace lspt::cuda {
 namespace {
 
-constexpr int kWarps = 4;  // of a block; a warp owns a row, lane i its classes i, i + 32, ...
-
+/// A warp owns a row, lane i its classes i, i + 32, ...
 template <typename T>
 __global__ void row_losses(float* losses, float* log_sums, const T* logits, const float* targets,
                            int64_t rows, int64_t classes) {
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  const int64_t row = static_cast<int64_t>(blockIdx.x) * kRowWarps + threadIdx.x / 32;
   if (row >= rows) return;
   const int lane = threadIdx.x % 32;
   const T* x = logits + row * classes;
@@ -47,7 +46,7 @@ void cross_entropy_forward(const Tensor& loss, const Tensor& log_sum, const Tens
   const int64_t rows = logits.dim(0);
   const Tensor losses({rows}, DType::f32, Device::cuda);
   dispatch(logits.dtype(), [&]<typename T>() {
-    launch(row_losses<T>, blocks(rows, kWarps), 32 * kWarps, losses.data<float>(),
+    launch(row_losses<T>, blocks(rows, kRowWarps), 32 * kRowWarps, losses.data<float>(),
            log_sum.data<float>(), logits.data<T>(), targets.data<float>(), rows, logits.dim(1));
   });
   sum_rows(loss, 0.0f, 1.0f / static_cast<float>(rows), losses, {.rows = rows, .row_stride = 1});

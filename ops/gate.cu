@@ -29,14 +29,14 @@ __global__ void share(T* dx, const T* dy, const float* logit, bool out, int64_t 
   store<V>(dx + i, value);
 }
 
-constexpr int64_t kChunk = 1 << 13;  // elements that a warp adds up
+constexpr int64_t kWarpElements = 1 << 13;  // elements that a warp adds up
 
 /// A warp owns a chunk: the sum of dy (p_out - p_in) over it.
 template <typename T>
 __global__ void chunk_sums(float* sums, const T* dy, const T* p_in, const T* p_out, int64_t count) {
-  const int64_t chunk = thread_index() / 32, begin = chunk * kChunk;
+  const int64_t chunk = thread_index() / 32, begin = chunk * kWarpElements;
   if (begin >= count) return;
-  const int64_t end = begin + kChunk < count ? begin + kChunk : count;
+  const int64_t end = begin + kWarpElements < count ? begin + kWarpElements : count;
   float sum = 0;
   for (int64_t i = begin + threadIdx.x % 32; i < end; i += 32)
     sum += static_cast<float>(dy[i]) * (static_cast<float>(p_out[i]) - static_cast<float>(p_in[i]));
@@ -76,7 +76,7 @@ void gate_backward(const Tensor& dx, const Tensor& dy, const Tensor& logits, int
 void gate_logit_backward(const Tensor& dlogits, const Tensor& dy, const Tensor& p_in,
                          const Tensor& p_out, const Tensor& logits, int64_t index) {
   const Op op("gate_logit_backward", bytes_of(dy, p_in, p_out));
-  const int64_t chunks = (dy.numel() + kChunk - 1) / kChunk;
+  const int64_t chunks = (dy.numel() + kWarpElements - 1) / kWarpElements;
   const Tensor sums({chunks}, DType::f32, Device::cuda), sum({1}, DType::f32, Device::cuda);
   dispatch(dy.dtype(), [&]<typename T>() {
     launch(chunk_sums<T>, blocks(32 * chunks), kBlock, sums.data<float>(), dy.data<T>(),

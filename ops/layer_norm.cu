@@ -5,17 +5,15 @@
 namespace lspt::cuda {
 namespace {
 
-constexpr int kWarps =
-    4;  // of a block; a warp owns a row, lane i its elements V i, V (i + 32), ...
-
-/// Calls body(j) with the first element of each piece of V that this lane owns of a row.
+/// A warp owns a row, lane i its elements V i, V (i + 32), ... Calls body(j) with the first element
+/// of each piece of V that this lane owns of a row.
 template <int V, typename Body>
 __device__ void for_row(int64_t width, const Body& body) {
   for (int64_t j = threadIdx.x % 32 * V; j < width; j += 32 * V) body(j);
 }
 
 __device__ int64_t row_of_warp() {
-  return static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / 32;
+  return static_cast<int64_t>(blockIdx.x) * kRowWarps + threadIdx.x / 32;
 }
 
 /// Three passes over a row, of which the second and third find it in the first-level cache.
@@ -117,7 +115,7 @@ void layer_norm_forward(const Tensor& y, const Tensor& statistics, const Tensor&
   const Op op("layer_norm_forward", bytes_of(y, statistics, x, weight, bias));
   dispatch(x.dtype(), [&]<typename T>() {
     with_width(wide(x.cols(), y, x, weight, bias), [&]<int V>() {
-      launch(normalize<V, T>, blocks(x.rows(), kWarps), 32 * kWarps, y.data<T>(),
+      launch(normalize<V, T>, blocks(x.rows(), kRowWarps), 32 * kRowWarps, y.data<T>(),
              statistics.data<float>(), x.data<T>(), weight ? weight.data<float>() : nullptr,
              bias ? bias.data<float>() : nullptr, x.rows(), x.cols(), eps);
     });
@@ -131,8 +129,8 @@ void layer_norm_backward(const Tensor& dx, float beta, const Tensor& dy, const T
   dispatch(x.dtype(), [&]<typename T>() {
     dispatch(dx.dtype(), [&]<typename D>() {
       with_width(wide(x.cols(), dx, dy, x, weight), [&]<int V>() {
-        launch(differentiate<V, D, T>, blocks(x.rows(), kWarps), 32 * kWarps, dx.data<D>(), beta,
-               dy.data<T>(), x.data<T>(), weight ? weight.data<float>() : nullptr,
+        launch(differentiate<V, D, T>, blocks(x.rows(), kRowWarps), 32 * kRowWarps, dx.data<D>(),
+               beta, dy.data<T>(), x.data<T>(), weight ? weight.data<float>() : nullptr,
                statistics.data<float>(), x.rows(), x.cols());
       });
     });

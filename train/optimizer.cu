@@ -5,10 +5,10 @@
 namespace lspt::cuda {
 namespace {
 
-constexpr int kMost = 64;               // parameters of one launch: their table is its argument
-constexpr int64_t kChunk = kBlock * 8;  // elements that a block owns, of one parameter
+constexpr int kMost = 64;  // parameters of one launch: their table is its argument
+constexpr int64_t kBlockElements = kBlock * 8;  // elements that a block owns, of one parameter
 
-struct Entry {
+struct Piece {
   float *parameter, *first, *second;
   const float* gradient;
   int64_t count;
@@ -16,7 +16,7 @@ struct Entry {
 };
 
 struct Table {
-  Entry entry[kMost];
+  Piece entry[kMost];
   int end[kMost];  // blocks up to and with that parameter's
   int entries = 0;
 };
@@ -29,7 +29,7 @@ void for_tables(const std::vector<Update>& updates, const Body& body) {
     int blocks_so_far = 0;
     for (size_t i = begin; i < std::min(updates.size(), begin + kMost); ++i) {
       const Update& u = updates[i];
-      blocks_so_far += static_cast<int>(blocks(u.parameter.numel(), kChunk));
+      blocks_so_far += static_cast<int>(blocks(u.parameter.numel(), kBlockElements));
       table.end[table.entries] = blocks_so_far;
       table.entry[table.entries++] = {u.parameter.data<float>(),
                                       u.first.data<float>(),
@@ -49,15 +49,15 @@ __device__ void for_elements(const Table& table, const Body& body) {
   const int block = static_cast<int>(blockIdx.x);
   int at = 0;
   while (block >= table.end[at]) ++at;
-  const Entry& entry = table.entry[at];
-  const int64_t begin = (block - (at == 0 ? 0 : table.end[at - 1])) * kChunk;
-  const int64_t end = begin + kChunk < entry.count ? begin + kChunk : entry.count;
+  const Piece& entry = table.entry[at];
+  const int64_t begin = (block - (at == 0 ? 0 : table.end[at - 1])) * kBlockElements;
+  const int64_t end = begin + kBlockElements < entry.count ? begin + kBlockElements : entry.count;
   for (int64_t i = begin + threadIdx.x; i < end; i += kBlock) body(entry, i);
 }
 
 __global__ void sgd(const float* rates, const __grid_constant__ Table table, float momentum) {
   const float lr = rates[0], clip = rates[3];
-  for_elements(table, [&](const Entry& e, int64_t i) {
+  for_elements(table, [&](const Piece& e, int64_t i) {
     const float p = e.parameter[i];
     const float m = momentum * e.first[i] + (clip * e.gradient[i] + e.weight_decay * p);
     e.first[i] = m;
@@ -68,7 +68,7 @@ __global__ void sgd(const float* rates, const __grid_constant__ Table table, flo
 __global__ void adamw(const float* rates, const __grid_constant__ Table table, float beta1,
                       float beta2, float epsilon) {
   const float lr = rates[0], correction1 = rates[1], correction2 = rates[2], clip = rates[3];
-  for_elements(table, [&](const Entry& e, int64_t i) {
+  for_elements(table, [&](const Piece& e, int64_t i) {
     const float g = clip * e.gradient[i], rate = lr * e.lr_scale;
     const float m = beta1 * e.first[i] + (1.0f - beta1) * g;
     const float v = beta2 * e.second[i] + (1.0f - beta2) * g * g;
@@ -83,7 +83,7 @@ __global__ void adamw(const float* rates, const __grid_constant__ Table table, f
 __global__ void squares(float* sums, const __grid_constant__ Table table) {
   __shared__ float warps[kBlock / 32];
   float sum = 0;
-  for_elements(table, [&](const Entry& e, int64_t i) { sum += e.gradient[i] * e.gradient[i]; });
+  for_elements(table, [&](const Piece& e, int64_t i) { sum += e.gradient[i] * e.gradient[i]; });
   sum = warp_sum(sum);
   if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = sum;
   __syncthreads();
