@@ -209,10 +209,11 @@ demo:
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	$(BUILD)/lspt synth --output $(DEMO)/birds_a --classes 30 --train-per-class 40 --test-per-class 4 --size 80 --seed 1
 	$(BUILD)/lspt synth --output $(DEMO)/birds_b --classes 8 --train-per-class 30 --test-per-class 30 --size 80 --seed 2
-	$(BUILD)/lspt train --data $(DEMO)/birds_a --model vit_tiny_patch16_64 --method full --pool avg --dtype bf16 \
-	  --epochs 12 --warmup-epochs 1 --batch-size 32 --lr 1e-3 --output $(DEMO)/backbone
+	$(BUILD)/lspt train --data $(DEMO)/birds_a --model vit_tiny_patch16_64 --method full --pool patches --dtype bf16 \
+	  --epochs 24 --warmup-epochs 2 --batch-size 16 --lr 1e-3 --output $(DEMO)/backbone
 	$(BUILD)/lspt train --data $(DEMO)/birds_b --model vit_tiny_patch16_64 --weights $(DEMO)/backbone/best.safetensors \
-	  --method lspt --prompts 4 --dtype bf16 --opt adamw --epochs 16 --warmup-epochs 2 --batch-size 16 --lr 1e-2 --output $(DEMO)/lspt
+	  --method lspt --pool patches --prompts 4 --dtype bf16 --opt adamw --epochs 30 --warmup-epochs 2 --batch-size 16 --lr 1e-2 \
+	  --output $(DEMO)/lspt
 	$(BUILD)/lspt predict --checkpoint $(DEMO)/lspt --topk 3 $(DEMO)/birds_b/images/*/*_0031.jpg
 	@echo "pictures: $(DEMO)/birds_b/images   curves: $(DEMO)/lspt/curves.svg   checkpoint: $(DEMO)/lspt/best.safetensors"
 
