@@ -68,7 +68,7 @@ TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp,$(wildcard tests/*.cpp))
 RECIPES := $(sort $(wildcard train/recipes/*/*.toml))
 RECIPES_CPP := $(BUILD)/train/embedded_recipes.cpp
 THIRD_SOURCES := third_party/stb_image.cpp
-objects = $(patsubst %.cpp,$(BUILD)/%.o,$(patsubst %.cu,$(BUILD)/%.cu.o,$(1)))
+objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
 
 .PHONY: all test test-gpu-code fuzz demo bench format clean FORCE
 all: $(BUILD)/lspt
