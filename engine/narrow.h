@@ -27,8 +27,8 @@ inline void narrow(bf16* to, const float* from, int64_t count) {
   for (; i < count; ++i) to[i] = from[i];
 }
 
-/// to[i] = from[i]. A loop of its own, because g++ leaves a sum over bf16 loads scalar: four times
-/// slower than these two passes.
+/// to[i] = from[i]. A loop of its own, because g++ leaves a sum over bf16 loads scalar: it made
+/// LayerNorm's kernels 1.8 and 2.4 times slower than these two passes.
 template <typename T>
 void widen(float* to, const T* from, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] = from[i];

@@ -86,9 +86,9 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
 namespace cpu {
 namespace {
 
-/// p = exp((s - max s) scale), nothing from `count` to `padded`; returns max s and the sum of p.
-/// `row` is room for a row. What is beyond `count` is overwritten: there s becomes so small that p
-/// is 1e-38.
+/// p = exp((s - max s) scale); returns max s and the sum of p. `row` is room for a row. From
+/// `count` to `padded` s is overwritten by what makes p 1e-38: nothing in a sum that is at least 1,
+/// and values are 0 there.
 template <typename T>
 std::pair<float, float> exponentials(T* p, float* row, float* s, int64_t count, int64_t padded,
                                      float scale) {
