@@ -52,6 +52,13 @@ for method in lspt vpt-deep; do
     --warmup-epochs 1 --output $method
 done
 check "train linear in bf16" $train --method linear $weights --epochs 1 --dtype bf16 --output linear
+check "a run with a linear probe's head and nothing learned" $train --method linear $weights --dtype bf16 --init-head linear \
+  --lr 0 --epochs 1 --output again
+[ "$(tail -n 1 linear/metrics.csv | cut -d, -f4,5)" = "$(tail -n 1 again/metrics.csv | cut -d, -f4,5)" ] &&
+  pass "is the linear probe" || fail "is the linear probe"
+check "prompts from there" $train --method lspt --prompts 2 $weights --init-head linear/last.safetensors --epochs 1 --output probed
+refuse "the head of a backbone that was tuned" 2 "reads another backbone's features" $train --method linear $weights \
+  --init-head full --output x
 for name in config.json results.json metrics.csv log.txt last.safetensors best.safetensors curves.svg; do
   [ -s "lspt/$name" ] || { : >err; fail "the output folder has $name"; }
 done

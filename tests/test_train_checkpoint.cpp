@@ -59,6 +59,30 @@ TEST_CASE("a checkpoint comes back as it was saved, and the same one gives the s
   CHECK(loaded.optimizer.at("momentum.prompt.0").to_vector()[0] == 7);
 }
 
+TEST_CASE("a run starts with the head of another one if it reads the same features") {
+  const TempFolder folder;
+  Checkpoint probe = example();
+  probe.options.method = "linear";
+  probe.trained["head.bias"] = Tensor::from({5, 6}, {2});
+  save_checkpoint(folder / "probe", probe);
+  const auto trouble = [&](Checkpoint to) {
+    return error_of([&] { head_for(to, folder / "probe"); });
+  };
+
+  Checkpoint to = example();
+  const NamedTensors head = head_for(to, folder / "probe");
+  CHECK(head.size() == 2);
+  CHECK(head.at("head.weight").to_vector() == std::vector<float>{1, -2, 3.5f, 1e-30f});
+  CHECK(head.at("head.bias").to_vector() == std::vector<float>{5, 6});
+  std::swap(to.class_names[0], to.class_names[1]);
+  CHECK(contains(trouble(to), "3 other classes, or of these in another order"));
+  to.options.pool = "patches";
+  CHECK(contains(trouble(to), "reads --pool token, this run's is --pool patches"));
+  to.backbone.sha256 = std::string(64, 'b');
+  CHECK(contains(trouble(to), "reads another backbone's features"));
+  CHECK(contains(error_of([&] { head_for(to, folder / "none"); }), "none"));
+}
+
 TEST_CASE("every single-bit flip of a checkpoint is detected") {
   const TempFolder folder;
   save_checkpoint(folder / "good", example());

@@ -154,6 +154,23 @@ Checkpoint load_checkpoint(const std::string& path) {
   return checkpoint;
 }
 
+NamedTensors head_for(const Checkpoint& to, const std::string& from) {
+  const Checkpoint run = load_checkpoint(checkpoint_path(from, "best.safetensors"));
+  const std::string who = "--init-head " + from + ": its head ";
+  require(run.options.method != "full" && run.backbone.sha256 == to.backbone.sha256,
+          ErrorKind::kUsage, who, "reads another backbone's features\n  found    ",
+          run.options.method == "full" ? "a backbone tuned with --method full"
+                                       : run.backbone.path + ", sha256 " + run.backbone.sha256,
+          "\n  expected ", to.backbone.path, ", sha256 ", to.backbone.sha256);
+  require(run.options.pool == to.options.pool, ErrorKind::kUsage, who, "reads --pool ",
+          run.options.pool, ", this run's is --pool ", to.options.pool);
+  require(run.class_names == to.class_names, ErrorKind::kUsage, who, "is of ",
+          run.class_names.size(), " other classes, or of these in another order; this run has ",
+          to.class_names.size());
+  return {{"head.weight", run.trained.at("head.weight")},
+          {"head.bias", run.trained.at("head.bias")}};
+}
+
 std::string checkpoint_path(const std::string& given, const std::string& name) {
   return std::filesystem::is_directory(given) ? (std::filesystem::path(given) / name).string()
                                               : given;

@@ -109,9 +109,11 @@ std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Consol
   }
   resolve(o, backbone ? std::optional(backbone->hint) : std::nullopt);
   if (!backbone && o.method != "full") console.warn("no --weights: the frozen backbone is random");
-  return std::make_unique<Model>(
-      model_config(o, static_cast<int>(inputs.data().class_names.size())),
-      backbone ? backbone->loaded.values : NamedTensors());
+  state.class_names = inputs.data().class_names;
+  NamedTensors values = backbone ? backbone->loaded.values : NamedTensors();
+  if (!o.init_head.empty()) values.merge(head_for(state, o.init_head));
+  return std::make_unique<Model>(model_config(o, static_cast<int>(state.class_names.size())),
+                                 values);
 }
 
 std::unique_ptr<Model> resumed_model(RunPlan& plan, const Inputs& inputs, const RunFolder& folder,
@@ -147,7 +149,6 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
   const bool resuming = !plan.resumed.empty();
   const auto model =
       resuming ? resumed_model(plan, inputs, folder, console) : new_model(state, inputs, console);
-  state.class_names = inputs.data().class_names;
   state.data_digest = inputs.digest();
   Loader &train_images = inputs.train(o), &choice_images = inputs.choice(o);
   const auto train_features = features_for(*model, train_images);
