@@ -76,11 +76,13 @@ TEST_CASE("a run starts with the head of another one if it reads the same featur
   CHECK(head.at("head.bias").to_vector() == std::vector<float>{5, 6});
   std::swap(to.class_names[0], to.class_names[1]);
   CHECK(contains(trouble(to), "3 other classes, or of these in another order"));
+  to.options.mae_norm = "vpt";
+  CHECK(contains(trouble(to), "reads --mae-norm stored, this run's is --mae-norm vpt"));
   to.options.pool = "patches";
   CHECK(contains(trouble(to), "reads --pool token, this run's is --pool patches"));
   to.backbone.sha256 = std::string(64, 'b');
   CHECK(contains(trouble(to), "reads another backbone's features"));
-  CHECK(contains(error_of([&] { head_for(to, folder / "none"); }), "none"));
+  CHECK(contains(error_of([&] { head_for(to, folder / "none"); }), "none does not exist"));
 }
 
 TEST_CASE("every single-bit flip of a checkpoint is detected") {

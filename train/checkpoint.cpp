@@ -155,15 +155,20 @@ Checkpoint load_checkpoint(const std::string& path) {
 }
 
 NamedTensors head_for(const Checkpoint& to, const std::string& from) {
-  const Checkpoint run = load_checkpoint(checkpoint_path(from, "best.safetensors"));
+  const std::string path = checkpoint_path(from, "best.safetensors");
+  require(std::filesystem::exists(path), ErrorKind::kUsage, "--init-head ", from, ": ", path,
+          " does not exist");
+  const Checkpoint run = load_checkpoint(path);
   const std::string who = "--init-head " + from + ": its head ";
   require(run.options.method != "full" && run.backbone.sha256 == to.backbone.sha256,
           ErrorKind::kUsage, who, "reads another backbone's features\n  found    ",
           run.options.method == "full" ? "a backbone tuned with --method full"
                                        : run.backbone.path + ", sha256 " + run.backbone.sha256,
           "\n  expected ", to.backbone.path, ", sha256 ", to.backbone.sha256);
-  require(run.options.pool == to.options.pool, ErrorKind::kUsage, who, "reads --pool ",
-          run.options.pool, ", this run's is --pool ", to.options.pool);
+  for (const auto& [flag, member] :
+       {std::pair{"pool", &Options::pool}, {"mae-norm", &Options::mae_norm}})
+    require(run.options.*member == to.options.*member, ErrorKind::kUsage, who, "reads --", flag,
+            " ", run.options.*member, ", this run's is --", flag, " ", to.options.*member);
   require(run.class_names == to.class_names, ErrorKind::kUsage, who, "is of ",
           run.class_names.size(), " other classes, or of these in another order; this run has ",
           to.class_names.size());
