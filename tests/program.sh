@@ -57,7 +57,7 @@ check "a run with a linear probe's head and nothing learned" $train --method lin
 [ "$(tail -n 1 linear/metrics.csv | cut -d, -f4,5)" = "$(tail -n 1 again/metrics.csv | cut -d, -f4,5)" ] &&
   pass "is the linear probe" || fail "is the linear probe"
 check "prompts from there" $train --method lspt --prompts 2 $weights --init-head linear/last.safetensors --epochs 1 --output probed
-refuse "the head of a backbone that was tuned" 2 "reads another backbone's features" $train --method linear $weights \
+refuse "the head of a backbone that was tuned" 2 "that of a linear probe expected" $train --method linear $weights \
   --init-head full --output x
 for name in config.json results.json metrics.csv log.txt last.safetensors best.safetensors curves.svg; do
   [ -s "lspt/$name" ] || { : >err; fail "the output folder has $name"; }

@@ -59,7 +59,7 @@ TEST_CASE("a checkpoint comes back as it was saved, and the same one gives the s
   CHECK(loaded.optimizer.at("momentum.prompt.0").to_vector()[0] == 7);
 }
 
-TEST_CASE("a run starts with the head of another one if it reads the same features") {
+TEST_CASE("a run starts with the head of a linear probe of the same features") {
   const TempFolder folder;
   Checkpoint probe = example();
   probe.options.method = "linear";
@@ -81,7 +81,9 @@ TEST_CASE("a run starts with the head of another one if it reads the same featur
   to.options.pool = "patches";
   CHECK(contains(trouble(to), "reads --pool token, this run's is --pool patches"));
   to.backbone.sha256 = std::string(64, 'b');
-  CHECK(contains(trouble(to), "reads another backbone's features"));
+  CHECK(contains(trouble(to), "reads another backbone\n"));
+  save_checkpoint(folder / "prompts", example());
+  CHECK(contains(error_of([&] { head_for(to, folder / "prompts"); }), "what --method lspt tuned"));
   CHECK(contains(error_of([&] { head_for(to, folder / "none"); }), "none does not exist"));
 }
 

@@ -160,11 +160,11 @@ NamedTensors head_for(const Checkpoint& to, const std::string& from) {
           " does not exist");
   const Checkpoint run = load_checkpoint(path);
   const std::string who = "--init-head " + from + ": its head ";
-  require(run.options.method != "full" && run.backbone.sha256 == to.backbone.sha256,
-          ErrorKind::kUsage, who, "reads another backbone's features\n  found    ",
-          run.options.method == "full" ? "a backbone tuned with --method full"
-                                       : run.backbone.path + ", sha256 " + run.backbone.sha256,
-          "\n  expected ", to.backbone.path, ", sha256 ", to.backbone.sha256);
+  require(run.options.method == "linear", ErrorKind::kUsage, who, "reads what --method ",
+          run.options.method, " tuned; that of a linear probe expected");
+  require(run.backbone.sha256 == to.backbone.sha256, ErrorKind::kUsage, who,
+          "reads another backbone\n  found    ", run.backbone.path, ", sha256 ",
+          run.backbone.sha256, "\n  expected ", to.backbone.path, ", sha256 ", to.backbone.sha256);
   for (const auto& [flag, member] :
        {std::pair{"pool", &Options::pool}, {"mae-norm", &Options::mae_norm}})
     require(run.options.*member == to.options.*member, ErrorKind::kUsage, who, "reads --", flag,

@@ -50,10 +50,11 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// or its hash is wrong.
 Checkpoint load_checkpoint(const std::string& path);
 
-/// The head of the run or checkpoint `from`, for the new run `to` to start with; of `to` options,
-/// backbone and class names are read. Linear probing first and tuning from there is LP-FT of Kumar
-/// et al. 2022, arXiv:2202.10054. Throws Error(kWeights) as load_checkpoint does, and Error(kUsage)
-/// if there is no such file, and for a head of other classes or other features.
+/// The head of the linear probe `from`, a run folder or checkpoint, for the new run `to` to start
+/// with; of `to` options, backbone and class names are read. Linear probing first and tuning from
+/// there is LP-FT of Kumar et al. 2022, arXiv:2202.10054. Throws Error(kWeights) as load_checkpoint
+/// does, and Error(kUsage) if there is no such file, for a run of another method, and for a probe
+/// of other classes, another backbone file, --pool or --mae-norm.
 NamedTensors head_for(const Checkpoint& to, const std::string& from);
 
 /// A checkpoint's path from what the user gave: a file, or a run folder and `name` in it.

@@ -124,8 +124,8 @@ const std::vector<Flag>& flags() {
        "final norm of MAE weights: the file's, as GaPT has it, or weight 1 and bias 0, as VPT's "
        "loader leaves its fc_norm"},
       {"init-head", "", kTrain, kModel, &O::init_head, "PATH",
-       "run folder or checkpoint whose head this one starts with: a linear probe of the same "
-       "backbone and classes, so that prompts are tuned from where it ends",
+       "linear probe of the same backbone and classes, a run folder or checkpoint, whose head this "
+       "run starts with",
        0, 0, "", "none: random"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
