@@ -89,7 +89,8 @@ Var Model::pooled(const Tensor& images, const StepKey& key) const {
   }
   if (token) return vit_.final_norm(slice_tokens(x, 0, 1));
   const int64_t first = config_.pool == Pool::avg ? 1 : x.dim(1) - config_.vit.num_patches();
-  return vit_.final_norm(patch_pool(x, first, x.dim(1)));
+  return config_.fc_norm ? vit_.final_norm(patch_pool(x, first, x.dim(1)))
+                         : patch_pool(vit_.final_norm(x), first, x.dim(1));
 }
 
 Var Model::features(const Tensor& images, const StepKey& key) const {

@@ -9,7 +9,9 @@
 namespace lspt {
 
 /// What the head reads: the class row; the mean of all rows but it, prompts and patches, as GaPT's
-/// code pools MAE; or the mean of the patch rows alone (its img_pool).
+/// code pools MAE; or the mean of the patch rows alone (its img_pool). Means are normalized as MAE
+/// and GaPT do it, norm(mean(x)), timm's fc_norm; or as DINOv2, Hugging Face and timm without
+/// fc_norm do: mean(norm(x)).
 enum class Pool { token, avg, patches };
 
 struct ModelConfig {
@@ -17,6 +19,7 @@ struct ModelConfig {
   PromptConfig prompt;
   int num_classes = 0;
   Pool pool = Pool::token;
+  bool fc_norm = true;  ///< with a mean: of the rows, then the final norm; else of normalized rows
   DType dtype = DType::f32;  ///< of the frozen backbone and the activations
   Device device = Device::cpu;
   uint64_t seed = 42;

@@ -131,6 +131,15 @@ TEST_CASE("a ViT's logits are timm's, with the class row and with the mean of pa
   }
 }
 
+TEST_CASE("without fc_norm the mean is of normalized rows, as timm's fc_norm=False has it") {
+  ModelConfig config = config_of({"linear", "linear", 3, Pool::patches});
+  config.fc_norm = false;
+  Model model(config, fixtures().initial("linear"));
+  const Tensor logits = model.forward(fixtures().images()).value;
+  const Tensor expected = golden::at(golden::read("families"), "timm.mean_of_normalized.logits");
+  CHECK(golden::distance(logits, expected) <= 1e-4);
+}
+
 namespace {
 
 void check_gradients(Device device) {

@@ -125,7 +125,7 @@ TEST_CASE("recipes fill what was not given and nothing else") {
 TEST_CASE("weights decide pooling, normalization and GaPT's rate") {
   const auto resolved = [](Family family) {
     Options options = parse({"train", "--method", "gapt"}).options;
-    resolve(options, WeightsHint{family, "", ""});
+    resolve(options, WeightsHint{.family = family});
     return options;
   };
   CHECK(resolved(Family::mae).pool == "avg");

@@ -96,16 +96,34 @@ TEST_CASE("f32 tensors that lie in order are views of the file and outlive it") 
   CHECK(view.to_vector()[23] == 23.0f);
 }
 
-TEST_CASE(
-    "position embeddings of another grid are torch's antialiased bicubic, and a note says so") {
-  const WeightFile expected = WeightFile::open(kGolden + "expected.safetensors");
-  for (const int64_t grid : {2, 5, 14}) {
-    const Tensor wanted = expected.load("resampled." + std::to_string(grid));
-    CHECK(difference(resample_pos_embed(expected.load("pos_embed"), grid, 1), wanted) < 1e-5);
-    const LoadedBackbone loaded = load_backbone(kGolden + "dino.pth", tiny(4, 2, grid * grid));
-    CHECK(difference(loaded.values.at("pos_embed"), wanted) < 1e-5);
-    CHECK(listed(loaded.notes, "interpolated from 3 x 3 to " + std::to_string(grid) + " x "));
+TEST_CASE("position embeddings of another grid are timm's, Hugging Face's and DINO's, by family") {
+  const WeightFile expected = WeightFile::open("tests/golden/families.safetensors");
+  for (const std::string side : {"3", "14", "37"})
+    for (const int64_t grid : {2, 5, 8, 16})
+      for (const Resample how : {Resample::antialiased, Resample::bicubic, Resample::offset}) {
+        const std::string name = side + "." + std::to_string(grid) + "." + name_of(how);
+        CAPTURE(name);
+        CHECK(resample_of(name_of(how)) == how);
+        CHECK(difference(resample_pos_embed(expected.load(side), grid, 1, how),
+                         expected.load(name)) < 1e-5);
+      }
+  const std::vector<std::pair<std::string, std::string>> files = {
+      {"dino.pth", "offset as its authors"},
+      {"dinov2.pth", "offset as its authors"},
+      {"mae_pretrain.pth", "bicubic as its"},
+      {"hf_vit.safetensors", "bicubic as its"},
+      {"timm.safetensors", "antialiased as its"},
+      {"moco_linear.pth.tar", "antialiased as its"},
+      {"google.npz", "bilinear as its authors' code does"}};
+  for (const auto& [name, how] : files) {
+    CAPTURE(name);
+    CHECK(listed(load_backbone(kGolden + name, tiny(4, 2, 25)).notes,
+                 "interpolated from 3 x 3 to 5 x 5 patches, " + how));
   }
+  const LoadedBackbone told =
+      load_backbone(kGolden + "dino.pth", tiny(4, 2, 25), Resample::bicubic);
+  CHECK(listed(told.notes, "to 5 x 5 patches, bicubic"));
+  CHECK_FALSE(listed(told.notes, "authors"));
   CHECK_FALSE(listed(load_backbone(kGolden + "dino.pth", tiny()).notes, "interpolated"));
 }
 

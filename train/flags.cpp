@@ -123,6 +123,15 @@ const std::vector<Flag>& flags() {
       {"mae-norm", "", kTrain, kModel, &O::mae_norm, "stored|vpt",
        "final norm of MAE weights: the file's, as GaPT has it, or weight 1 and bias 0, as VPT's "
        "loader leaves its fc_norm"},
+      {"fc-norm", "", kTrain | kFeatures, kModel, &O::fc_norm, "auto|0|1",
+       "with a mean in --pool: 1 normalizes the mean (MAE, GaPT), 0 takes the mean of normalized "
+       "rows "
+       "(DINOv2, Hugging Face, timm without fc_norm); auto: as the weights' family does"},
+      {"pos-interpolation", "", kTrain | kFeatures, kModel, &O::pos_interpolation,
+       "auto|antialiased|bicubic|offset|bilinear",
+       "how position embeddings become those of another image size; auto: as the code of the "
+       "weights' authors: antialiased (timm), bicubic (MAE, Hugging Face), offset (DINO, DINOv2), "
+       "bilinear (Google)"},
       {"init-head", "", kTrain, kModel, &O::init_head, "PATH",
        "linear probe of the same backbone and classes, a run folder or checkpoint, whose head this "
        "run starts with",

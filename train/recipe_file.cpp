@@ -165,7 +165,7 @@ std::string rival_of(const std::string& flag) {
 }
 
 bool may_sweep(const Flag& flag) {
-  for (const char* no : {"weights", "mae-norm", "model", "recipe", "seed"})
+  for (const char* no : {"weights", "mae-norm", "pos-interpolation", "model", "recipe", "seed"})
     if (flag.name == no) return false;
   return (flag.commands & kRun) && flag.result && !flag.value.empty() &&
          (flag.group == "Model" || flag.group == "Variants of the prompts" ||

@@ -126,6 +126,16 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
     o.pool = !weights || weights->pool.empty() ? (mae ? "avg" : "token")
              : weights->pool == "avg"          ? "patches"
                                                : weights->pool;
+  const bool mean = o.pool != "token";
+  require(mean || !o.has("fc-norm"), ErrorKind::kUsage,
+          "--fc-norm: has no effect with --pool token, which takes no mean");
+  if (o.fc_norm == "auto")
+    o.fc_norm = !weights || mae || weights->family == Family::moco_v3 ? "1"
+                : !weights->fc_norm.empty()                           ? weights->fc_norm
+                                                                      : "0";
+  require(weights || !o.weights.empty() || !o.has("pos-interpolation"), ErrorKind::kUsage,
+          "--pos-interpolation: has no effect without --weights");
+  if (weights) o.pos_interpolation = name_of(weights->resample);
   // Supervised ViTs (timm's augreg, Google's) were trained with mean and deviation 0.5.
   const bool supervised =
       weights && (weights->family == Family::timm || weights->family == Family::hf_vit ||
@@ -170,6 +180,7 @@ ModelConfig model_config(const Options& o, int num_classes) {
   p.lpc_first = o.coding_order == "lpc-then-gspc";
   config.num_classes = num_classes;
   config.pool = o.pool == "avg" ? Pool::avg : o.pool == "patches" ? Pool::patches : Pool::token;
+  config.fc_norm = o.fc_norm != "0";  // checkpoints from before the flag have "auto": norm of mean
   config.dtype = o.dtype == "bf16" ? DType::bf16 : DType::f32;
   config.device = device_of(o);
   config.seed = static_cast<uint64_t>(o.seed);

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "models/model.h"
-#include "models/weights/name_map.h"
+#include "models/weights/load.h"
 #include "train/optimizer.h"
 #include "train/options.h"
 
@@ -13,7 +13,9 @@ namespace lspt {
 /// What the weights say about how to use them; nothing if there are none.
 struct WeightsHint {
   Family family = Family::timm;
-  std::string pool, normalization;  ///< of the run that wrote them, if one of ours did
+  Resample resample = Resample::antialiased;  ///< what loading them did, or would have done
+  std::string pool = {}, fc_norm = {},
+              normalization = {};  ///< of the run that wrote them, if one of ours did
 };
 
 /// Fills everything that depends on the method or on the weights and was not given. Throws

@@ -110,7 +110,9 @@ namespace {
 /// and normalizes with a layer `fc_norm`, which is not in the file; its loader drops the file's
 /// `norm` in silence. It then is at its initial values, and frozen unless everything is trained.
 LoadedBackbone load_for(const Options& o, const ViTConfig& vit) {
-  LoadedBackbone loaded = load_backbone(o.weights, backbone_shapes(vit));
+  std::optional<Resample> resample;
+  if (o.pos_interpolation != "auto") resample = resample_of(o.pos_interpolation);
+  LoadedBackbone loaded = load_backbone(o.weights, backbone_shapes(vit), resample);
   const bool mae = loaded.family == Family::mae || loaded.family == Family::hf_vit_mae;
   if (o.mae_norm == "vpt" && mae) {
     for (const char* name : {"norm.weight", "norm.bias"}) {
@@ -137,10 +139,12 @@ Backbone load_weights(const Options& o) {
   out.file.sha256 = sha256_of(o.weights);
   out.published = published.get();
   out.hint.family = out.loaded.family;
+  out.hint.resample = out.loaded.resample;
   // A run of ours trained it: its inputs and its pooling.
   if (file.metadata().contains("lspt")) {
     const Options before = load_checkpoint(o.weights).options;
     out.hint.pool = before.pool;
+    out.hint.fc_norm = before.fc_norm == "auto" ? "1" : before.fc_norm;
     out.hint.normalization = before.normalization;
   }
   return out;
@@ -199,6 +203,10 @@ std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& 
     values.insert(loaded->loaded.values.begin(), loaded->loaded.values.end());
   } else if (needs_file) {
     options.weights = weights.empty() ? saved.path : weights;
+    // A checkpoint from before the flag: it was as timm does it.
+    if (options.pos_interpolation == "auto" &&
+        map_names(WeightFile::open(options.weights)).family != Family::google)
+      options.pos_interpolation = name_of(Resample::antialiased);
     require(fs::is_regular_file(options.weights), ErrorKind::kWeights, "backbone ", options.weights,
             ": not found; the checkpoint was trained on it. Give its file with --weights (sha256 ",
             saved.sha256, ")");

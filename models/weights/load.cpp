@@ -12,6 +12,7 @@ namespace lspt {
 namespace {
 
 constexpr ErrorKind kKind = ErrorKind::kWeights;
+constexpr int kPrefixTokens = 1;  // rows of the position table before those of the patches
 
 /// "3 (a, b, c, ...)"
 std::string count_and_names(const std::vector<std::string>& names) {
@@ -61,10 +62,10 @@ WantedShapes shapes_of(const NameMap& map) {
 }
 
 /// Whether interpolation can make position embeddings of one shape from the other.
-bool can_resample(const Shape& found, const Shape& wanted, int prefix_tokens) {
+bool can_resample(const Shape& found, const Shape& wanted) {
   return found.rank() == 3 && wanted.rank() == 3 && found[0] == 1 && wanted[0] == 1 &&
-         found[2] == wanted[2] && grid_side(found[1] - prefix_tokens) > 0 &&
-         grid_side(wanted[1] - prefix_tokens) > 0;
+         found[2] == wanted[2] && grid_side(found[1] - kPrefixTokens) > 0 &&
+         grid_side(wanted[1] - kPrefixTokens) > 0;
 }
 
 /// A copy: x may be a view of the file.
@@ -95,13 +96,22 @@ Tensor load(const WeightFile& file, const MappedTensor& tensor) {
   return tensor.row_scale ? scale_rows(whole, file.load(*tensor.row_scale)) : whole;
 }
 
+Resample resample_of(Family family, bool hugging_face) {
+  if (hugging_face) return Resample::bicubic;
+  if (family == Family::dino || family == Family::dinov2) return Resample::offset;
+  if (family == Family::mae) return Resample::bicubic;
+  return family == Family::google ? Resample::bilinear : Resample::antialiased;
+}
+
 LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted,
-                             int prefix_tokens) {
+                             std::optional<Resample> resample) {
   const WeightFile file = WeightFile::open(path);
   const NameMap map = map_names(file);
   const ViTGuess found = guess_vit(shapes_of(map)), asked = guess_vit(wanted);
   LoadedBackbone loaded;
   loaded.family = map.family;
+  const Resample authors = resample_of(map.family, map.hugging_face);
+  loaded.resample = resample.value_or(authors);
   loaded.unused = map.unused;
   loaded.notes = file.notes();
   loaded.notes.insert(loaded.notes.end(), map.notes.begin(), map.notes.end());
@@ -119,7 +129,7 @@ LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted
       continue;
     }
     const Shape have = at->second->shape();
-    if (have == shape || (name == "pos_embed" && can_resample(have, shape, prefix_tokens)))
+    if (have == shape || (name == "pos_embed" && can_resample(have, shape)))
       loaded.used.push_back(name);
     else
       misshapen.push_back(name + " is " + have.to_string() + ", " + shape.to_string() +
@@ -144,14 +154,13 @@ LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted
     if (want == wanted.end()) continue;
     Tensor values = load(file, tensor);
     if (!(values.shape() == want->second)) {
-      const int64_t from = grid_side(values.dim(1) - prefix_tokens);
-      const int64_t to = grid_side(want->second[1] - prefix_tokens);
-      // As timm does it: files of Google's were trained with bilinear in mind.
-      const Resample how = map.family == Family::google ? Resample::bilinear : Resample::bicubic;
-      values = resample_pos_embed(values, to, prefix_tokens, how);
+      const int64_t from = grid_side(values.dim(1) - kPrefixTokens);
+      const int64_t to = grid_side(want->second[1] - kPrefixTokens);
+      values = resample_pos_embed(values, to, kPrefixTokens, loaded.resample);
       std::ostringstream note;
       note << "position embeddings interpolated from " << from << " x " << from << " to " << to
-           << " x " << to << " patches";
+           << " x " << to << " patches, " << name_of(loaded.resample)
+           << (loaded.resample == authors ? " as its authors' code does" : "");
       loaded.notes.push_back(note.str());
     }
     loaded.values[tensor.name] = values;

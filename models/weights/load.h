@@ -2,11 +2,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "models/weights/name_map.h"
+#include "models/weights/pos_embed.h"
 
 namespace lspt {
 
@@ -18,7 +20,12 @@ struct LoadedBackbone {
   std::vector<std::string> used;         ///< wanted names, in the order asked
   std::vector<std::string> unused;       ///< names in the file that nothing asked for
   std::vector<std::string> notes;        ///< what a user should read, one line each
+  Resample resample = Resample::antialiased;  ///< how position embeddings are, or would be, resized
 };
+
+/// How the authors of a family's code resize position embeddings (pos_embed.h says who does what).
+/// MoCo v3 and runs of ours: as timm.
+Resample resample_of(Family family, bool hugging_face);
 
 /// f32 values of a mapped tensor: a view of the map if it has one source (WeightFile::load).
 Tensor load(const WeightFile& file, const MappedTensor& tensor);
@@ -26,8 +33,9 @@ Tensor load(const WeightFile& file, const MappedTensor& tensor);
 /// Loads all of `wanted` (timm names) or throws Error(kWeights) that counts used, unused, missing
 /// and misshapen tensors, names the first few, and says which model the file holds. All values are
 /// finite. Position embeddings of another square grid are interpolated (pos_embed.h) and a note
-/// says so; `prefix_tokens` leading rows of them are class tokens and pass unchanged.
+/// says so: as `resample` has it, else as the family's authors do. The leading row of them is the
+/// class token's and passes unchanged.
 LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted,
-                             int prefix_tokens = 1);
+                             std::optional<Resample> resample = {});
 
 }  // namespace lspt

@@ -137,6 +137,7 @@ NameMap map_names(const WeightFile& file) {
   NameMap map;
   bool hf = false, chunked = false;
   const std::string prefix = find_prefix(file, hf, map.notes);
+  map.hugging_face = hf;
   std::map<std::string, std::vector<const StoredTensor*>> parts;  // query, key, value
   std::map<std::string, const StoredTensor*> scales;
   for (const StoredTensor& tensor : file.tensors()) {

@@ -30,6 +30,7 @@ struct MappedTensor {
 
 struct NameMap {
   Family family = Family::timm;
+  bool hugging_face = false;  ///< under transformers' names
   std::vector<MappedTensor> tensors;
   std::vector<std::string> unused;  ///< names in the file that the backbone does not take
   std::vector<std::string> notes;

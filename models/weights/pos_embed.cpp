@@ -13,15 +13,14 @@ struct Taps {
   std::vector<float> weights;
 };
 
-float keys(float x) {
-  constexpr float a = -0.5f;
+float keys(float x, float a) {
   x = std::fabs(x);
   if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
   return 0;
 }
 
-std::vector<Taps> bicubic_taps(int64_t in, int64_t out) {
+std::vector<Taps> antialiased_taps(int64_t in, int64_t out) {
   const float scale = static_cast<float>(in) / static_cast<float>(out);
   const float stretch = std::max(scale, 1.0f);
   std::vector<Taps> taps(static_cast<size_t>(out));
@@ -33,10 +32,26 @@ std::vector<Taps> bicubic_taps(int64_t in, int64_t out) {
     tap.first = begin;
     float sum = 0;
     for (int64_t j = begin; j < end; ++j) {
-      tap.weights.push_back(keys((static_cast<float>(j) - center + 0.5f) / stretch));
+      tap.weights.push_back(keys((static_cast<float>(j) - center + 0.5f) / stretch, -0.5f));
       sum += tap.weights.back();
     }
     for (float& weight : tap.weights) weight /= sum;
+  }
+  return taps;
+}
+
+std::vector<Taps> bicubic_taps(int64_t in, int64_t out, float scale) {
+  std::vector<Taps> taps;
+  for (int64_t i = 0; i < out; ++i) {
+    const float at = scale * (static_cast<float>(i) + 0.5f) - 0.5f;
+    const auto before = static_cast<int64_t>(std::floor(at));
+    const auto inside = [in](int64_t j) { return std::clamp<int64_t>(j, 0, in - 1); };
+    Taps tap{inside(before - 1), {}};
+    tap.weights.resize(static_cast<size_t>(inside(before + 2) - tap.first + 1));
+    for (int64_t j = before - 1; j <= before + 2; ++j)
+      tap.weights[static_cast<size_t>(inside(j) - tap.first)] +=
+          keys(at - static_cast<float>(j), -0.75f);
+    taps.push_back(tap);
   }
   return taps;
 }
@@ -53,6 +68,15 @@ std::vector<Taps> bilinear_taps(int64_t in, int64_t out) {
   }
   return taps;
 }
+
+std::vector<Taps> taps_of(int64_t in, int64_t out, Resample how) {
+  const double outs = static_cast<double>(out) + (how == Resample::offset ? 0.1 : 0.0);
+  const auto scale = static_cast<float>(static_cast<double>(in) / outs);
+  if (how == Resample::antialiased) return antialiased_taps(in, out);
+  return how == Resample::bilinear ? bilinear_taps(in, out) : bicubic_taps(in, out, scale);
+}
+
+constexpr const char* kNames[] = {"antialiased", "bicubic", "offset", "bilinear"};
 
 /// Resizes the middle axis of in (outer, n, inner) to taps.size().
 std::vector<float> resize_axis(const float* in, int64_t outer, int64_t n, int64_t inner,
@@ -73,6 +97,15 @@ std::vector<float> resize_axis(const float* in, int64_t outer, int64_t n, int64_
 
 }  // namespace
 
+const char* name_of(Resample how) { return kNames[static_cast<size_t>(how)]; }
+
+Resample resample_of(const std::string& name) {
+  for (size_t i = 0; i < std::size(kNames); ++i)
+    if (name == kNames[i]) return static_cast<Resample>(i);
+  fail(ErrorKind::kUsage, "position interpolation \"", name,
+       "\": antialiased, bicubic, offset or bilinear expected");
+}
+
 int64_t grid_side(int64_t rows) {
   const auto side = static_cast<int64_t>(std::lround(std::sqrt(std::max<double>(0, rows))));
   return side * side == rows ? side : 0;
@@ -83,8 +116,7 @@ Tensor resample_pos_embed(const Tensor& pos, int64_t grid, int prefix_tokens, Re
   require(old > 0 && pos.dim(0) == 1 && grid > 0, ErrorKind::kWeights, "position embeddings ",
           pos.shape(), ": (1, ", prefix_tokens, " + a square number, width) expected");
   const int64_t width = pos.dim(2);
-  const std::vector<Taps> taps =
-      how == Resample::bilinear ? bilinear_taps(old, grid) : bicubic_taps(old, grid);
+  const std::vector<Taps> taps = taps_of(old, grid, how);
   const float* patches = pos.data<float>() + prefix_tokens * width;
   const std::vector<float> wide = resize_axis(patches, old, old, width, taps);  // columns
   const std::vector<float> all = resize_axis(wide.data(), 1, old, grid * width, taps);
