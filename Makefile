@@ -22,7 +22,7 @@ ARCH_DIR := $(shell $(CXX) -print-multiarch 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Werror
 CXXFLAGS := -std=c++20 -O3 -g1 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math \
             $(WARNINGS) -Wno-restrict -I. -MMD -MP $(EXTRA_CXXFLAGS)
-LDLIBS := -ldnnl -ljpeg -lz -lcrypto
+LDLIBS := -ldnnl -ljpeg -lz -lcrypto -llbfgs
 ifneq ($(DEPS_PREFIX),)
 DEPS_FLAGS := -isystem $(DEPS_PREFIX)/usr/include -isystem $(DEPS_PREFIX)/usr/include/$(ARCH_DIR)
 CXXFLAGS += $(DEPS_FLAGS)

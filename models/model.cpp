@@ -19,11 +19,12 @@ Model::Model(const ModelConfig& config, const NamedTensors& values)
   require(config.num_classes >= 1, ErrorKind::kUsage, "model: ", config.num_classes, " classes");
   const Initializer initializer(config.seed, config.device, values);
   const int64_t classes = config.num_classes, width = config.vit.embed_dim;
-  // VPT's head: Kaiming-normal by fan-out; every class starts near probability 0.01.
-  head_weight_ =
-      initializer.trainable("head.weight", {classes, width},
-                            {Draw::normal, std::sqrt(2.0f / static_cast<float>(classes))});
-  head_bias_ = initializer.trainable("head.bias", {classes}, constant(-std::log(0.99f / 0.01f)));
+  // VPT's head: Kaiming-normal by fan-out; as sigmoids its classes would start near 0.01.
+  const bool vpt = config.head_init == HeadInit::vpt;
+  const Draw normal{Draw::normal, std::sqrt(2.0f / static_cast<float>(classes))};
+  head_weight_ = initializer.trainable("head.weight", {classes, width}, vpt ? normal : constant(0));
+  head_bias_ = initializer.trainable("head.bias", {classes},
+                                     constant(vpt ? -std::log(0.99f / 0.01f) : 0.0f));
   head_bias_.weight_decay = false;
 }
 
@@ -59,11 +60,17 @@ bool Model::features_stay() {
   });
 }
 
-Var Model::pooled(const Tensor& images, const StepKey& key) const {
+PromptTrace Model::trace(const Tensor& images) const {
+  PromptTrace trace;
+  pooled(images, {}, &trace);
+  return trace;
+}
+
+Var Model::pooled(const Tensor& images, const StepKey& key, PromptTrace* trace) const {
   const PromptConfig& method = config_.prompt;
   const int last = config_.vit.depth - 1;
   const bool token = config_.pool == Pool::token;
-  Prompts::State state{.batch = images.dim(0), .key = key};
+  Prompts::State state{.batch = images.dim(0), .key = key, .trace = trace};
   Var x = vit_.embed(to_device(images, config_.device)), entering;
   if (method.prompts > 0) entering = prompts_.learnable(0, state);
 

@@ -14,12 +14,17 @@ namespace lspt {
 /// fc_norm do: mean(norm(x)).
 enum class Pool { token, avg, patches };
 
+/// How a head starts that nobody gave values for. zero: all classes alike, the first loss is ln K
+/// whatever the features' size. vpt: weights normal with deviation sqrt(2 / K), bias -ln 99.
+enum class HeadInit { vpt, zero };
+
 struct ModelConfig {
   ViTConfig vit;
   PromptConfig prompt;
   int num_classes = 0;
   Pool pool = Pool::token;
   bool fc_norm = true;  ///< with a mean: of the rows, then the final norm; else of normalized rows
+  HeadInit head_init = HeadInit::vpt;
   DType dtype = DType::f32;  ///< of the frozen backbone and the activations
   Device device = Device::cpu;
   uint64_t seed = 42;
@@ -29,8 +34,7 @@ class Model {
  public:
   /// Parameters take their initial values from `values` (a whole backbone, for example; the tensors
   /// may be views of a mapped file) and where it has none are drawn by `seed`: the backbone as timm
-  /// draws it, prompts uniform as VPT and GaPT do, the head Kaiming-normal with VPT's bias of
-  /// -4.59512.
+  /// draws it, prompts uniform as VPT and GaPT do, the head as the configuration says.
   explicit Model(const ModelConfig& config, const NamedTensors& values = {});
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
@@ -51,11 +55,13 @@ class Model {
   Var forward(const Tensor& images, const StepKey& key = {});
   /// images -> what the head reads of them, (B, embed_dim) f32.
   Var features(const Tensor& images, const StepKey& key = {}) const;
+  /// What the prompts are on the way of these images; no blocks if nothing is carried.
+  PromptTrace trace(const Tensor& images) const;
   /// Whether the head alone has gradients: an image then has the same features at every step.
   bool features_stay();
 
  private:
-  Var pooled(const Tensor& images, const StepKey& key) const;
+  Var pooled(const Tensor& images, const StepKey& key, PromptTrace* trace = nullptr) const;
 
   ModelConfig config_;
   ViT vit_;

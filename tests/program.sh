@@ -53,7 +53,7 @@ for method in lspt vpt-deep; do
 done
 check "train linear in bf16" $train --method linear $weights --epochs 1 --dtype bf16 --output linear
 check "a run with a linear probe's head and nothing learned" $train --method linear $weights --dtype bf16 --init-head linear \
-  --lr 0 --epochs 1 --output again
+  --opt sgd --lr 0 --epochs 1 --output again
 [ "$(tail -n 1 linear/metrics.csv | cut -d, -f4,5)" = "$(tail -n 1 again/metrics.csv | cut -d, -f4,5)" ] &&
   pass "is the linear probe" || fail "is the linear probe"
 check "prompts from there" $train --method lspt --prompts 2 $weights --init-head linear/last.safetensors --epochs 1 --output probed
@@ -110,14 +110,15 @@ same() { # NAME A B
   if cmp "$2/last.safetensors" "$3/last.safetensors" >err 2>&1 &&
     cmp "$2/best.safetensors" "$3/best.safetensors" >>err 2>&1; then pass "$1"; else fail "$1"; fi
 }
-check "three epochs" $lspt $weights --epochs 3 --output straight
-check "one epoch" $lspt $weights --epochs 1 --output parts
+# In the warm-up a learning rate does not depend on the number of epochs.
+check "three epochs" $lspt $weights --warmup-epochs 9 --epochs 3 --output straight
+check "one epoch" $lspt $weights --warmup-epochs 9 --epochs 1 --output parts
 check "and two more" "$LSPT" train --resume parts --epochs 3 --threads 1 --workers 0
 same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
 [ "$(cut -d, -f1-7 straight/metrics.csv)" = "$(cut -d, -f1-7 parts/metrics.csv)" ] && pass "and so is metrics.csv" || fail "and so is metrics.csv"
 
 # A linear probe without augmentation reads its images once; resuming reads them again.
-probe="$train --method linear $weights --no-aug"
+probe="$train --method linear $weights --no-aug --opt sgd --warmup-epochs 9"
 check "a linear probe" $probe --epochs 3 --output probe
 grep -q "features: of each training and evaluation image once" probe/log.txt && pass "says that it keeps features" || fail "says that it keeps features"
 check "its first epoch" $probe --epochs 1 --output probe_parts
@@ -176,10 +177,10 @@ refuse "an unknown recipe" 2 "did you mean gapt/cub_mae" "$LSPT" train --recipe 
 
 # Sweeps: the same, whatever stopped them in between.
 sweep="$LSPT sweep --data birds $tiny --batch-size 8 --workers 1 --threads 1 --method vpt-deep --prompts 2 $weights \
-  --epochs 12 --warmup-epochs 1 --sweep lr=0.001,1e30,0.1 --sweep weight-decay=0 --seeds 2"
+  --opt sgd --epochs 12 --warmup-epochs 1 --sweep lr=0.001,1e30,0.1 --sweep weight-decay=0 --seeds 2"
 check "a sweep" $sweep --output swept
 grep -q "<- chosen" out && grep -q "std (n-1)" out && pass "prints its table" || fail "prints its table"
-[ "$(grep -c ',done,' swept/sweep.csv)" -eq 3 ] && [ "$(grep -c ',diverged,' swept/sweep.csv)" -eq 1 ] &&
+[ "$(grep -c -e ",done," -e ",failed," swept/sweep.csv)" -eq 3 ] && [ "$(grep -c ',diverged,' swept/sweep.csv)" -eq 1 ] &&
   pass "marks what diverged and goes on" || fail "marks what diverged and goes on"
 [ "$(grep -l test_top1 swept/*/results.json | wc -l)" -eq 2 ] && pass "tests the chosen settings alone" || fail "tests the chosen settings alone"
 alike() { # NAME A B: all but the time columns
@@ -213,7 +214,7 @@ refuse "a sweep over what is fixed" 2 "value of its own" "$LSPT" sweep --data bi
 refuse "a sweep over a machine's flag" 2 "a flag of the method" "$LSPT" sweep --data birds --sweep threads=1,2
 refuse "a sweep that cannot choose" 2 "no validation images" $sweep --val-fraction 0 --output z
 refuse "a sweep that diverges everywhere" 5 "with all 2 settings" "$LSPT" sweep --data birds $tiny --batch-size 8 --threads 1 --warmup-epochs 0 \
-  --epochs 1 --sweep lr=1e30 --sweep method=linear,vpt-deep --output z
+  --opt sgd --epochs 1 --sweep lr=1e30 --sweep method=linear,vpt-deep --output z
 refuse "a sweep on another backbone" 2 "weights, sha256" $sweep --output swept --weights timm.safetensors
 refuse "a sweep on other images" 2 "images, sha256" $sweep --output swept --split-seed 1
 check "a sweep of full fine-tuning" "$LSPT" sweep --data birds $tiny --batch-size 8 --method full $weights --epochs 1 \
@@ -321,7 +322,7 @@ refuse "eval with another backbone" 4 "not the file" "$LSPT" eval --checkpoint l
 refuse "weights that are no checkpoint" 4 "no checkpoint" "$LSPT" eval --checkpoint timm.safetensors
 
 # Bad images left out, with the same result in one go and in two.
-skip="$LSPT train --data set_short $tiny --batch-size 4 --threads 1 --warmup-epochs 0 --bad-images skip --method lspt --prompts 2"
+skip="$LSPT train --data set_short $tiny --batch-size 4 --threads 1 --warmup-epochs 9 --bad-images skip --method lspt --prompts 2"
 check "a bad image left out" $skip --epochs 2 --workers 2 --output skipped --json
 grep -q '"bad_images":1' out || fail "the result counts it"
 grep -q "left out: read image: .*short.jpg" skipped/log.txt || fail "the log names it"
@@ -354,7 +355,7 @@ refuse "bench with data that it does not read" 2 "loader alone" "$LSPT" bench --
 # Running.
 for method in linear vpt-deep lspt full; do
   refuse "a learning rate that diverges ($method)" 5 "epoch 1, step" $train --method $method \
-    --lr 1e30 --warmup-epochs 0 --epochs 1 --output "diverged_$method"
+    --opt sgd --lr 1e30 --warmup-epochs 0 --epochs 1 --output "diverged_$method"
 done
 : >file
 refuse "an output folder that cannot be" 7 "file/run" $lspt --epochs 1 --output file/run

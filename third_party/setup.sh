@@ -22,7 +22,7 @@ missing=""
 for need in dnnl.hpp:libdnnl-dev jpeglib.h:libjpeg-dev zlib.h:zlib1g-dev \
             stb/stb_image.h:libstb-dev doctest/doctest.h:doctest-dev \
             CLI/CLI.hpp:libcli11-dev nlohmann/json.hpp:nlohmann-json3-dev \
-            openssl/evp.h:libssl-dev toml++/toml.h:libtomlplusplus-dev; do
+            openssl/evp.h:libssl-dev toml++/toml.h:libtomlplusplus-dev lbfgs.h:liblbfgs-dev; do
   header=${need%%:*}
   package=${need#*:}
   case $header in

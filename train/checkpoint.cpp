@@ -7,6 +7,7 @@
 
 #include "engine/digest.h"
 #include "models/weights/safetensors.h"
+#include "models/weights/sketch.h"
 #include "models/weights/weight_file.h"
 
 namespace lspt {
@@ -17,6 +18,7 @@ using Metadata = std::map<std::string, std::string>;
 using NamedList = std::vector<std::pair<std::string, Tensor>>;
 
 constexpr const char* kPrefix = "optimizer.";
+constexpr const char* kSketch = "backbone.sketch";
 
 /// Of everything in the file but itself. The map is sorted by name.
 std::string digest_of(const Metadata& metadata, const std::map<std::string, Tensor>& tensors) {
@@ -49,6 +51,8 @@ void each_number(P& progress, const Visit& visit) {
   visit("seen", progress.seen);
   visit("best_top1", progress.best_top1);
   visit("best_epoch", progress.best_epoch);
+  visit("chosen_top1", progress.chosen_top1);
+  visit("chosen_epoch", progress.chosen_epoch);
 }
 
 /// What the images went through, for readers other than this program.
@@ -87,6 +91,7 @@ std::string data_digest_of(const Dataset& dataset) {
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   std::map<std::string, Tensor> tensors = checkpoint.trained;
   for (const auto& [name, tensor] : checkpoint.optimizer) tensors[kPrefix + name] = tensor;
+  if (checkpoint.backbone.sketch) tensors[kSketch] = checkpoint.backbone.sketch;
   for (const auto& [name, tensor] : tensors) {
     const float* value = tensor.data<float>();
     float sum = 0;  // of zeros, unless a value is infinite or NaN
@@ -99,6 +104,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
                        {"seed", std::to_string(checkpoint.options.seed)},
                        {"classes", dump(checkpoint.class_names)},
                        {"data", checkpoint.data_digest},
+                       {"warnings", dump(checkpoint.warnings)},
                        {"backbone", dump({{"path", checkpoint.backbone.path},
                                           {"bytes", checkpoint.backbone.bytes},
                                           {"sha256", checkpoint.backbone.sha256}})},
@@ -136,22 +142,34 @@ Checkpoint load_checkpoint(const std::string& path) {
   try {
     checkpoint.options = options_from_json(text_at(metadata, "config", path), "checkpoint " + path);
     each_number(checkpoint.progress, [&](const char* key, auto& value) {
-      value = json(key).template get<std::remove_reference_t<decltype(value)>>();
+      // Before --choose the best epoch was the one chosen.
+      const std::string name = key;
+      const bool old = name.starts_with("chosen_") && !metadata.contains(name);
+      value = json(old ? ("best_" + name.substr(7)).c_str() : key)
+                  .template get<std::remove_reference_t<decltype(value)>>();
     });
+    if (metadata.contains("warnings"))
+      checkpoint.warnings = json("warnings").get<std::vector<std::string>>();
     checkpoint.class_names = json("classes").get<std::vector<std::string>>();
     checkpoint.data_digest = text_at(metadata, "data", path);
     const Json backbone = json("backbone");
-    checkpoint.backbone = {backbone.at("path"), backbone.at("bytes"), backbone.at("sha256")};
+    checkpoint.backbone = {backbone.at("path"), backbone.at("bytes"), backbone.at("sha256"), {}};
   } catch (const Json::exception& error) {
     fail(ErrorKind::kWeights, "checkpoint ", path, ": metadata: ", error.what());
   }
   for (auto& [name, tensor] : tensors) {
-    if (name.starts_with(kPrefix))
+    if (name == kSketch)
+      checkpoint.backbone.sketch = tensor;
+    else if (name.starts_with(kPrefix))
       checkpoint.optimizer[name.substr(std::string(kPrefix).size())] = tensor;
     else
       checkpoint.trained[name] = tensor;
   }
   return checkpoint;
+}
+
+bool same_backbone(const BackboneFile& a, const BackboneFile& b) {
+  return a.sha256 == b.sha256 || sketches_agree(a.sketch, b.sketch);
 }
 
 NamedTensors head_for(const Checkpoint& to, const std::string& from) {
@@ -162,16 +180,25 @@ NamedTensors head_for(const Checkpoint& to, const std::string& from) {
   const std::string who = "--init-head " + from + ": its head ";
   require(run.options.method == "linear", ErrorKind::kUsage, who, "reads what --method ",
           run.options.method, " tuned; that of a linear probe expected");
-  require(run.backbone.sha256 == to.backbone.sha256, ErrorKind::kUsage, who,
+  require(same_backbone(run.backbone, to.backbone), ErrorKind::kUsage, who,
           "reads another backbone\n  found    ", run.backbone.path, ", sha256 ",
           run.backbone.sha256, "\n  expected ", to.backbone.path, ", sha256 ", to.backbone.sha256);
-  for (const auto& [flag, member] :
-       {std::pair{"pool", &Options::pool}, {"mae-norm", &Options::mae_norm}})
-    require(run.options.*member == to.options.*member, ErrorKind::kUsage, who, "reads --", flag,
-            " ", run.options.*member, ", this run's is --", flag, " ", to.options.*member);
+  // What makes features, then what makes the split: images that the head has seen must not be among
+  // those that this run is judged on.
+  for (const char* name : {"pool", "mae-norm", "fc-norm", "pos-interpolation", "img-size",
+                           "transform", "interpolation", "normalization", "val-fraction",
+                           "split-seed", "train-list", "val-list", "test-list"}) {
+    const Flag* flag = find_flag(name, kTrain);
+    const std::string found = text_of(run.options, *flag), mine = text_of(to.options, *flag);
+    require(found == mine, ErrorKind::kUsage, who, "was fitted with --", name, " ",
+            found.empty() ? "not given" : found, ", this run has ", mine.empty() ? "none" : mine);
+  }
   require(run.class_names == to.class_names, ErrorKind::kUsage, who, "is of ",
           run.class_names.size(), " other classes, or of these in another order; this run has ",
           to.class_names.size());
+  require(run.data_digest == to.data_digest, ErrorKind::kUsage, who,
+          "was fitted to other images, or another split of them, than this run has: some may be "
+          "among those that this run is judged on");
   return {{"head.weight", run.trained.at("head.weight")},
           {"head.bias", run.trained.at("head.bias")}};
 }

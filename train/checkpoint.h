@@ -18,8 +18,10 @@ struct Progress {
   int64_t updates = 0;  ///< optimizer updates so far
   double loss_sum = 0;  ///< over images
   int64_t correct = 0, seen = 0;
-  double best_top1 = -1;  ///< percent; -1 before the first evaluation
+  double best_top1 = -1;  ///< the highest, percent; -1 before the first evaluation
   int64_t best_epoch = 0;
+  double chosen_top1 = -1;  ///< of the epoch in best.safetensors, chosen as --choose says
+  int64_t chosen_epoch = 0;
 };
 
 /// The file that the frozen backbone came from; an empty path means random values by --seed.
@@ -27,16 +29,21 @@ struct BackboneFile {
   std::string path;  ///< absolute
   size_t bytes = 0;
   std::string sha256;
+  Tensor sketch = {};  ///< of its values, as the model has them (models/weights/sketch.h)
 };
+
+/// Whether two files hold the same backbone: by their hash, or by their values up to rounding.
+bool same_backbone(const BackboneFile& a, const BackboneFile& b);
 
 struct Checkpoint {
   Options options;  ///< resolved; only flags that the result depends on
   Progress progress;
   BackboneFile backbone;
   std::vector<std::string> class_names;
-  std::string data_digest;  ///< data_digest_of the data set
-  NamedTensors trained;     ///< under the model's names
-  NamedTensors optimizer;   ///< in the file with "optimizer." in front
+  std::string data_digest;            ///< data_digest_of the data set
+  std::vector<std::string> warnings;  ///< health.h: what was said to go wrong
+  NamedTensors trained;               ///< under the model's names
+  NamedTensors optimizer;             ///< in the file with "optimizer." in front
 };
 
 /// Names and labels of all images in order: whether two data sets are the same for training.
@@ -51,10 +58,11 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 Checkpoint load_checkpoint(const std::string& path);
 
 /// The head of the linear probe `from`, a run folder or checkpoint, for the new run `to` to start
-/// with; of `to` options, backbone and class names are read. Linear probing first and tuning from
-/// there is LP-FT of Kumar et al. 2022, arXiv:2202.10054. Throws Error(kWeights) as load_checkpoint
-/// does, and Error(kUsage) if there is no such file, for a run of another method, and for a probe
-/// of other classes, another backbone file, --pool or --mae-norm.
+/// with; of `to` options, backbone, class names and data digest are read. Linear probing first and
+/// tuning from there is LP-FT of Kumar et al. 2022, arXiv:2202.10054. Throws Error(kWeights) as
+/// load_checkpoint does, and Error(kUsage) if there is no such file, for a run of another method,
+/// and for a probe of other classes, another backbone, split or images, or of features made
+/// otherwise.
 NamedTensors head_for(const Checkpoint& to, const std::string& from);
 
 /// A checkpoint's path from what the user gave: a file, or a run folder and `name` in it.

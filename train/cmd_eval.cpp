@@ -126,6 +126,7 @@ int run_eval(const Options& given) {
                     {"bad_images", loader.bad_images().size()},
                     {"loss", e->loss},
                     {"top1", e->top1},
+                    {"top1_se", standard_error(e->top1, e->seen)},
                     {"top5", e->top5},
                     {"mean_class_top1", e->mean_class_top1}};
   const std::string text = out.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -138,9 +139,10 @@ int run_eval(const Options& given) {
   if (given.json)
     std::printf("%s\n", text.c_str());
   else
-    std::printf("Acc@1 %.4f  Acc@5 %.4f  loss %.6f  mean per class %.4f  (%lld %s images)\n",
-                e->top1, e->top5, e->loss, e->mean_class_top1, static_cast<long long>(e->seen),
-                split.c_str());
+    std::printf(
+        "Acc@1 %.4f (s.e. %.1f)  Acc@5 %.4f  loss %.6f  mean per class %.4f  (%lld %s images)\n",
+        e->top1, standard_error(e->top1, e->seen), e->top5, e->loss, e->mean_class_top1,
+        static_cast<long long>(e->seen), split.c_str());
   return 0;
 }
 

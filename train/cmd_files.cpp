@@ -46,8 +46,8 @@ void print_checkpoint(const std::string& path) {
   std::printf("  epochs done  %lld, steps in the next %lld, updates %lld\n",
               static_cast<long long>(p.epoch), static_cast<long long>(p.step),
               static_cast<long long>(p.updates));
-  std::printf("  best Acc@1   %.4f (epoch %lld)\n", p.best_top1,
-              static_cast<long long>(p.best_epoch));
+  std::printf("  best Acc@1   %.4f (epoch %lld)\n", p.chosen_top1,
+              static_cast<long long>(p.chosen_epoch));
   std::printf("  backbone     %s\n",
               c.backbone.path.empty()
                   ? "none: random values by the seed, or all of it in this file"

@@ -107,6 +107,7 @@ class Runner {
     text += !r.diverged.empty() ? "diverged"
                                 : format("%s Acc@1 %.4f (epoch %lld)", r.chosen_on.c_str(),
                                          r.best_top1, static_cast<long long>(r.best_epoch));
+    if (!r.failed.empty()) text += ", " + r.failed;
     if (r.test) text += format(", test Acc@1 %.4f", r.test->top1);
     text += "  " + how;
     if (ran_ > 0 && begun_ < planned_)

@@ -42,10 +42,16 @@ Options resumed_options(const Options& given, const Checkpoint& checkpoint) {
 
 /// On standard output as JSON, else as a line.
 void say_result(const RunResult& result, const RunFolder& folder, bool json, Console& console) {
-  const std::string text = format("best %s Acc@1 %.4f (epoch %lld)", result.chosen_on.c_str(),
-                                  result.best_top1, static_cast<long long>(result.best_epoch)) +
-                           (result.test ? format(", its test Acc@1 %.4f", result.test->top1) : "") +
-                           "; results are in " + folder.path();
+  if (!result.failed.empty())
+    console.warn("this model has learned nothing: training " + result.failed);
+  const std::string text =
+      format("best %s Acc@1 %.4f (s.e. %.1f; epoch %lld)", result.chosen_on.c_str(),
+             result.best_top1, standard_error(result.best_top1, result.chosen_images),
+             static_cast<long long>(result.best_epoch)) +
+      (result.test ? format(", its test Acc@1 %.4f (s.e. %.1f)", result.test->top1,
+                            standard_error(result.test->top1, result.test->images))
+                   : "") +
+      "; results are in " + folder.path();
   if (!json) return console.line(text);
   console.log(text);
   std::printf("%s\n", json_of(result, folder.path()).c_str());

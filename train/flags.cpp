@@ -132,10 +132,10 @@ const std::vector<Flag>& flags() {
        "how position embeddings become those of another image size; auto: as the code of the "
        "weights' authors: antialiased (timm), bicubic (MAE, Hugging Face), offset (DINO, DINOv2), "
        "bilinear (Google)"},
-      {"init-head", "", kTrain, kModel, &O::init_head, "PATH",
-       "linear probe of the same backbone and classes, a run folder or checkpoint, whose head this "
-       "run starts with",
-       0, 0, "", "none: random"},
+      {"init-head", ",--head-init", kTrain, kModel, &O::init_head, "zero,vpt,PATH",
+       "how the head starts: zero, all classes alike; vpt, at random as VPT's does; or as a linear "
+       "probe's of the same backbone, data and split, a run folder or checkpoint",
+       0, 0, "", "zero; in published recipes vpt"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
       {"train-per-class", "", kSynth, kData, &O::train_per_class, "N", "training images a class", 1,
@@ -186,7 +186,11 @@ const std::vector<Flag>& flags() {
        "images a step of evaluation", 1, 1 << 16, "", "the batch size"},
       {"validation-batch-size", "", kEval, kOptim, &O::validation_batch_size, "N",
        "images a step of evaluation", 1, 1 << 16, "", "the checkpoint's"},
-      {"opt", "", kTrain, kOptim, &O::opt, "sgd|adamw", "optimizer", 0, 0, "", kByMethod},
+      {"opt", "", kTrain, kOptim, &O::opt, "sgd|adamw|lbfgs",
+       "optimizer; lbfgs, for --method linear: an epoch looks at every image once, and the head is "
+       "fitted exactly to all looks so far, with the weight decay that is best on the validation "
+       "images, or the one given",
+       0, 0, "", kByMethod},
       {"lr", "", kTrain, kOptim, &O::lr, "X", "learning rate, absolute", 0, big, "", kByMethod},
       {"lr-base", "", kTrain, kOptim, &O::lr_base, "X",
        "learning rate per 256 images, VPT's rule, in the place of --lr: lr = X * batch size / 256",
@@ -200,6 +204,11 @@ const std::vector<Flag>& flags() {
        "largest norm of all gradients together; 0: no limit", 0, 1e6},
       {"warmup-epochs", "", kTrain, kOptim, &O::warmup_epochs, "N",
        "epochs in which the learning rate rises", 0, 100000, "", kByMethod},
+      {"choose", "", kTrain, kOptim, &O::choose, "one-se|best|last",
+       "the epoch that is kept: one-se, the last whose top-1 is within a standard error of the "
+       "highest; best, the highest (timm); last (VPT)"},
+      {"patience", "", kTrain, kOptim, &O::patience, "N",
+       "stop after N epochs without a new highest top-1; 0: never", 0, 100000},
       {"sched", "", kTrain, kOptim, &O::sched, "step|epoch",
        "the learning rate changes every step, or every epoch as in VPT (epoch 0 is then at 0)"},
       {"label-smoothing", ",--smoothing", kTrain, kOptim, &O::label_smoothing, "X",

@@ -32,6 +32,10 @@ std::vector<int64_t> ranks(const Tensor& logits, const std::vector<int>& labels)
   return out;
 }
 
+double standard_error(double top1, int64_t images) {
+  return std::sqrt(top1 * (100 - top1) / static_cast<double>(std::max<int64_t>(images, 1)));
+}
+
 std::optional<Evaluation> evaluate(Model& model, BatchSource& loader,
                                    const std::function<bool(int64_t)>& progress) {
   const int64_t classes = model.config().num_classes;

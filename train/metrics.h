@@ -16,6 +16,9 @@ namespace lspt {
 /// the first five.
 std::vector<int64_t> ranks(const Tensor& logits, const std::vector<int>& labels);
 
+/// Of an accuracy in percent on so many images, in percent: 100 sqrt(p (1 - p) / n).
+double standard_error(double top1, int64_t images);
+
 struct Evaluation {
   double loss = 0;                       ///< mean cross-entropy
   double top1 = 0, top5 = 0;             ///< percent of images

@@ -14,7 +14,7 @@ constexpr int64_t kGrain = 1 << 14;
 Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters)
     : config_(config) {
   if (parameters.empty()) return;
-  rates_ = Tensor({4}, DType::f32, parameters.front()->var.device());
+  rates_ = Tensor::zeros({5}, DType::f32, parameters.front()->var.device());
   for (Parameter* parameter : parameters) {
     const Tensor& value = parameter->var.value;
     require(parameter->var.node && value.dtype() == DType::f32, "optimizer: ", parameter->name,
@@ -36,9 +36,10 @@ void Optimizer::begin(float lr) {
   const double t = static_cast<double>(updates_);
   const double correction1 = 1.0 - std::pow(static_cast<double>(config_.beta1), t);
   const double correction2 = 1.0 - std::pow(static_cast<double>(config_.beta2), t);
-  copy(rates_, Tensor::from({lr, static_cast<float>(1.0 / correction1),
-                             static_cast<float>(1.0 / std::sqrt(correction2)), 1.0f},
-                            {4}));
+  if (slots_.empty()) return;
+  copy(rates_.slice(0, 4), Tensor::from({lr, static_cast<float>(1.0 / correction1),
+                                         static_cast<float>(1.0 / std::sqrt(correction2)), 1.0f},
+                                        {4}));
 }
 
 void Optimizer::apply() {
@@ -51,12 +52,16 @@ void Optimizer::apply() {
                        parameter.weight_decay ? config_.weight_decay : 0.0f});
     parameter.var.node->grad = {};
   }
-  if (config_.clip_grad > 0.0f) limit_gradients(rates_, updates, config_.clip_grad);
+  measure_gradients(rates_, updates, config_.clip_grad);
   if (config_.kind == OptimizerKind::sgd)
     sgd_update(rates_, updates, config_);
   else
     adamw_update(rates_, updates, config_);
   replayed();
+}
+
+double Optimizer::gradient_norm() const {
+  return rates_ ? static_cast<double>(rates_.slice(4, 5).to_vector()[0]) : 0;
 }
 
 void Optimizer::replayed() {
@@ -130,15 +135,24 @@ void adamw_update(const Tensor& rates, const std::vector<Update>& updates,
   }
 }
 
-void limit_gradients(const Tensor& rates, const std::vector<Update>& updates, float limit) {
+void measure_gradients(const Tensor& rates, const std::vector<Update>& updates, float limit) {
   double squares = 0;
   for (const Update& u : updates) {
     const float* g = u.gradient.data<float>();
-    for (int64_t i = 0; i < u.gradient.numel(); ++i)
-      squares += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+    std::vector<double> pieces(static_cast<size_t>((u.gradient.numel() + kGrain - 1) / kGrain));
+    parallel_for(u.gradient.numel(), kGrain, [=, &pieces](int64_t begin, int64_t end) {
+      double sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (int64_t i = begin; i < end; ++i)
+        sum += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+      pieces[static_cast<size_t>(begin / kGrain)] = sum;
+    });
+    for (const double piece : pieces) squares += piece;
   }
-  const double scale = static_cast<double>(limit) / (std::sqrt(squares) + 1e-6);
-  rates.data<float>()[3] = static_cast<float>(std::min(1.0, scale));
+  const double norm = std::sqrt(squares);
+  rates.data<float>()[3] =
+      limit > 0 ? static_cast<float>(std::min(1.0, static_cast<double>(limit) / (norm + 1e-6))) : 1;
+  rates.data<float>()[4] = static_cast<float>(norm);
 }
 
 }  // namespace cpu

@@ -93,7 +93,8 @@ __global__ void squares(float* sums, const __grid_constant__ Table table) {
 }
 
 __global__ void set_clip(float* rates, const float* squares_sum, float limit) {
-  rates[3] = fminf(1.0f, limit / (sqrtf(*squares_sum) + 1e-6f));
+  rates[4] = sqrtf(*squares_sum);
+  rates[3] = limit > 0.0f ? fminf(1.0f, limit / (rates[4] + 1e-6f)) : 1.0f;
 }
 
 int64_t bytes_of_updates(const std::vector<Update>& updates) {
@@ -122,8 +123,8 @@ void adamw_update(const Tensor& rates, const std::vector<Update>& updates,
   });
 }
 
-void limit_gradients(const Tensor& rates, const std::vector<Update>& updates, float limit) {
-  const Op op("limit_gradients", 0);
+void measure_gradients(const Tensor& rates, const std::vector<Update>& updates, float limit) {
+  const Op op("measure_gradients", 0);
   int64_t all = 0;
   for_tables(updates, [&](const Table&, unsigned count) { all += count; });
   const Tensor sums({all}, DType::f32, Device::cuda), sum({1}, DType::f32, Device::cuda);

@@ -40,6 +40,9 @@ class Optimizer {
   /// After `apply` was replayed: what packed copies of the parameters there are is stale.
   void replayed();
 
+  /// |all g| of the last update, before the limit.
+  double gradient_norm() const;
+
   /// `momentum.<name>`, or `exp_avg.<name>` and `exp_avg_sq.<name>`; and how many updates there
   /// were.
   NamedTensors state() const;
@@ -64,14 +67,14 @@ struct Update {
   float lr_scale, weight_decay;
 };
 
-/// rates (4) f32 on the parameters' device: lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), and what
-/// gradients are multiplied by. All parameters in one pass.
+/// rates (5) f32 on the parameters' device: lr, 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t), what
+/// gradients are multiplied by, and their norm. All parameters in one pass.
 DECLARE_KERNEL(sgd_update, const Tensor& rates, const std::vector<Update>& updates,
                const OptimizerConfig& config);
 DECLARE_KERNEL(adamw_update, const Tensor& rates, const std::vector<Update>& updates,
                const OptimizerConfig& config);
-/// rates[3] = min(1, limit / (norm of all gradients + 1e-6)).
-DECLARE_KERNEL(limit_gradients, const Tensor& rates, const std::vector<Update>& updates,
+/// rates[4] = norm of all gradients, rates[3] = min(1, limit / (norm + 1e-6)), or 1 if limit is 0.
+DECLARE_KERNEL(measure_gradients, const Tensor& rates, const std::vector<Update>& updates,
                float limit);
 
 }  // namespace lspt

@@ -25,7 +25,7 @@ struct Options {
   bool no_aug = false;
   // model
   std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";
-  std::string mae_norm = "stored", fc_norm = "auto", pos_interpolation = "auto", init_head;
+  std::string mae_norm = "stored", fc_norm = "auto", pos_interpolation = "auto", init_head = "zero";
   int64_t prompts = 0;
   double prompt_dropout = 0;
   std::string new_prompts, carry, gspc, attn_temp;
@@ -39,7 +39,8 @@ struct Options {
   int64_t epochs = 0, warmup_epochs = 0, batch_size = 0, validation_batch_size = 0;
   double lr = 0, lr_base = 0, min_lr = 0, momentum = 0.9, weight_decay = 0, clip_grad = 0,
          label_smoothing = 0;
-  int64_t seed = 42;
+  int64_t seed = 42, patience = 0;
+  std::string choose = "one-se";
   // machine
   std::string dtype = "f32", device = "auto", cuda_graph = "auto";
   bool tf32 = false;

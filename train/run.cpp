@@ -1,5 +1,6 @@
 #include "train/run.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -80,7 +81,7 @@ void say_start(Console& console, const Options& o, Model& model, const Dataset& 
              o.recipe.empty() ? "" : (o.recipe + ": ").c_str(), o.opt.c_str(), o.lr, o.weight_decay,
              static_cast<long long>(o.epochs), static_cast<long long>(o.warmup_epochs),
              static_cast<long long>(o.batch_size)));
-  if (o.epochs <= o.warmup_epochs)
+  if (o.epochs <= o.warmup_epochs && o.opt != "lbfgs")
     console.warn(
         format("all %lld epochs lie in the warm-up of %lld: the learning rate reaches %.2g "
                "of --lr. Give --warmup-epochs for a short run",
@@ -99,19 +100,37 @@ void say_features(Console& console, const FeatureSource* train, const FeatureSou
                       bytes / 1e6));
 }
 
+/// A backbone that a run of ours trained has seen labels: of this run's classes, perhaps, and
+/// images.
+void say_seen(Console& console, const Backbone& backbone, const Inputs& inputs) {
+  const auto &seen = backbone.seen_classes, &mine = inputs.data().class_names;
+  const auto shared = std::count_if(mine.begin(), mine.end(), [&](const std::string& name) {
+    return std::find(seen.begin(), seen.end(), name) != seen.end();
+  });
+  if (shared == 0) return;
+  console.warn(
+      format("these weights were trained with labels on %lld of this run's %zu classes%s",
+             static_cast<long long>(shared), mine.size(),
+             backbone.seen_data == inputs.digest()
+                 ? ", on the same training images"
+                 : ", on other images or another split: validation and test images of this "
+                   "run may have been among them"));
+}
+
 std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Console& console) {
   Options& o = state.options;
   resolve_transform(o, inputs.data().layout);
   const Backbone* backbone = inputs.backbone();
   if (backbone) {
     say_weights(console, *backbone);
+    say_seen(console, *backbone, inputs);
     state.backbone = backbone->file;
   }
   resolve(o, backbone ? std::optional(backbone->hint) : std::nullopt);
   if (!backbone && o.method != "full") console.warn("no --weights: the frozen backbone is random");
   state.class_names = inputs.data().class_names;
   NamedTensors values = backbone ? backbone->loaded.values : NamedTensors();
-  if (!o.init_head.empty()) values.merge(head_for(state, o.init_head));
+  if (o.init_head != "zero" && o.init_head != "vpt") values.merge(head_for(state, o.init_head));
   return std::make_unique<Model>(model_config(o, static_cast<int>(state.class_names.size())),
                                  values);
 }
@@ -120,10 +139,17 @@ std::unique_ptr<Model> resumed_model(RunPlan& plan, const Inputs& inputs, const 
                                      Console& console) {
   check_same_data(plan, inputs);
   auto model = restore(plan.state, plan.weights, ErrorKind::kUsage, console, inputs.backbone());
-  if (!plan.weights.empty())
-    plan.state.backbone.path = fs::absolute(plan.weights).lexically_normal().string();
   carry_over(plan, folder, console);
   return model;
+}
+
+/// The largest class's share of the training images, in percent.
+double chance_of(const Dataset& data) {
+  std::vector<int64_t> counts(data.class_names.size());
+  for (const Sample& sample : data.train) ++counts[static_cast<size_t>(sample.label)];
+  const auto largest = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
+  return 100.0 * static_cast<double>(largest) /
+         static_cast<double>(std::max<size_t>(data.train.size(), 1));
 }
 
 /// The best epoch's model on the test images; nothing if a signal came.
@@ -147,9 +173,9 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
   Checkpoint& state = plan.state;
   Options& o = state.options;
   const bool resuming = !plan.resumed.empty();
+  if (!resuming) state.data_digest = inputs.digest();
   const auto model =
       resuming ? resumed_model(plan, inputs, folder, console) : new_model(state, inputs, console);
-  state.data_digest = inputs.digest();
   Loader &train_images = inputs.train(o), &choice_images = inputs.choice(o);
   const auto train_features = features_for(*model, train_images);
   const auto choice_features = features_for(*model, choice_images);
@@ -165,9 +191,10 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
         "resuming at epoch %lld/%lld, step %lld of %lld; best Acc@1 %.4f (epoch %lld)",
         static_cast<long long>(state.progress.epoch + 1), static_cast<long long>(o.epochs),
         static_cast<long long>(state.progress.step + 1), static_cast<long long>(train.batches()),
-        state.progress.best_top1, static_cast<long long>(state.progress.best_epoch)));
+        state.progress.chosen_top1, static_cast<long long>(state.progress.chosen_epoch)));
   write_atomically(folder.file("config.json"), to_json(o, false) + "\n");
-  Trainer trainer(state, *model, train, choice, inputs.chosen_on(), folder, console);
+  Trainer trainer(state, *model, train, choice, inputs.chosen_on(), chance_of(inputs.data()),
+                  folder, console);
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return {.signal = signal};
 
@@ -175,16 +202,19 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
                    .data_sha256 = state.data_digest,
                    .weights_sha256 = state.backbone.sha256,
                    .epochs = state.progress.epoch,
-                   .best_epoch = state.progress.best_epoch,
+                   .best_epoch = state.progress.chosen_epoch,
                    .chosen_on = inputs.chosen_on(),
-                   .best_top1 = state.progress.best_top1,
+                   .best_top1 = state.progress.chosen_top1,
                    .last_top1 = trainer.rows().empty() ? 0 : trainer.rows().back().eval_top1,
-                   .bad_images = train.bad_images().size() + choice.bad_images().size()};
+                   .chosen_images = choice.samples(),
+                   .bad_images = train.bad_images().size() + choice.bad_images().size(),
+                   .warnings = state.warnings,
+                   .failed = trainer.failed()};
   if (plan.test && result.chosen_on == "val" && !inputs.data().test.empty()) {
     const auto test = test_best(*model, inputs.test(o), folder, console);
     if (!test) return {.signal = caught_signal()};
     result.bad_images += inputs.test(o).bad_images().size();
-    result.test = RunResult::Test{test->top1, test->top5, test->mean_class_top1};
+    result.test = RunResult::Test{test->top1, test->top5, test->mean_class_top1, test->seen};
   }
   write_atomically(folder.file("results.json"), json_of(result, folder.path(), 2) + "\n");
   return result;
@@ -201,11 +231,17 @@ std::string json_of(const RunResult& result, const std::string& folder, int inde
               {"best_top1", result.best_top1},
               {"last_top1", result.last_top1},
               {"bad_images", result.bad_images}};
+  if (result.chosen_images > 0)
+    out["best_top1_se"] = standard_error(result.best_top1, result.chosen_images);
   if (result.test) {
     out["test_top1"] = result.test->top1;
+    if (result.test->images > 0)
+      out["test_top1_se"] = standard_error(result.test->top1, result.test->images);
     out["test_top5"] = result.test->top5;
     out["test_mean_class_top1"] = result.test->mean_class_top1;
   }
+  out["warnings"] = result.warnings;
+  if (!result.failed.empty()) out["failed"] = result.failed;
   if (!result.diverged.empty()) out["diverged"] = result.diverged;
   out["data_sha256"] = result.data_sha256;
   out["weights_sha256"] = result.weights_sha256;
@@ -230,7 +266,9 @@ std::optional<RunResult> read_result(const std::string& folder) {
     out.bad_images = in.at("bad_images");
     if (in.contains("test_top1"))
       out.test =
-          RunResult::Test{in.at("test_top1"), in.at("test_top5"), in.at("test_mean_class_top1")};
+          RunResult::Test{in.at("test_top1"), in.at("test_top5"), in.at("test_mean_class_top1"), 0};
+    if (in.contains("warnings")) out.warnings = in.at("warnings").get<std::vector<std::string>>();
+    if (in.contains("failed")) out.failed = in.at("failed");
     if (in.contains("diverged")) out.diverged = in.at("diverged");
   } catch (const Json::exception& error) {
     fail(ErrorKind::kUsage, path, ": not a finished run's results: ", error.what());

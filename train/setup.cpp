@@ -13,6 +13,7 @@
 #include "engine/kernel.h"
 #include "engine/parallel.h"
 #include "models/weights/known_files.h"
+#include "models/weights/sketch.h"
 
 namespace lspt {
 
@@ -137,12 +138,16 @@ Backbone load_weights(const Options& o) {
   out.file.path = fs::absolute(o.weights).lexically_normal().string();
   out.file.bytes = file.bytes();
   out.file.sha256 = sha256_of(o.weights);
+  out.file.sketch = sketch_of(out.loaded.values);
   out.published = published.get();
   out.hint.family = out.loaded.family;
   out.hint.resample = out.loaded.resample;
   // A run of ours trained it: its inputs and its pooling.
   if (file.metadata().contains("lspt")) {
-    const Options before = load_checkpoint(o.weights).options;
+    const Checkpoint run = load_checkpoint(o.weights);
+    const Options& before = run.options;
+    out.seen_classes = run.class_names;
+    out.seen_data = run.data_digest;
     out.hint.pool = before.pool;
     out.hint.fc_norm = before.fc_norm == "auto" ? "1" : before.fc_norm;
     out.hint.normalization = before.normalization;
@@ -189,37 +194,50 @@ NamedTensors trained_values(Model& model) {
   return values;
 }
 
-std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& weights,
+std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weights,
                                ErrorKind mismatch, Console& console, const Backbone* loaded) {
   Options options = checkpoint.options;
-  const BackboneFile& saved = checkpoint.backbone;
+  BackboneFile& saved = checkpoint.backbone;
   const ModelConfig config = model_config(options, static_cast<int>(checkpoint.class_names.size()));
   NamedTensors values = checkpoint.trained;
   // With method full the checkpoint holds every value itself.
   const bool needs_file = !saved.path.empty() && !config.prompt.full;
   require(weights.empty() || needs_file, ErrorKind::kUsage, "--weights ", weights,
           ": this checkpoint needs no backbone file");
-  if (needs_file && loaded && loaded->file.sha256 == saved.sha256) {
+  if (needs_file && loaded && same_backbone(saved, loaded->file)) {
     values.insert(loaded->loaded.values.begin(), loaded->loaded.values.end());
   } else if (needs_file) {
     options.weights = weights.empty() ? saved.path : weights;
+    require(fs::is_regular_file(options.weights), ErrorKind::kWeights, "backbone ", options.weights,
+            ": not found; the checkpoint was trained on it. Give its file with --weights (sha256 ",
+            saved.sha256, ")");
     // A checkpoint from before the flag: it was as timm does it.
     if (options.pos_interpolation == "auto" &&
         map_names(WeightFile::open(options.weights)).family != Family::google)
       options.pos_interpolation = name_of(Resample::antialiased);
-    require(fs::is_regular_file(options.weights), ErrorKind::kWeights, "backbone ", options.weights,
-            ": not found; the checkpoint was trained on it. Give its file with --weights (sha256 ",
-            saved.sha256, ")");
-    const size_t bytes = fs::file_size(options.weights);
-    const std::string hash = bytes == saved.bytes ? sha256_of(options.weights) : "";
-    require(hash == saved.sha256, mismatch, "backbone ", options.weights,
-            ": not the file that the checkpoint was trained on\n  found    ", bytes, " bytes",
-            hash.empty() ? "" : ", sha256 " + hash, "\n  expected ", saved.bytes, " bytes, sha256 ",
-            saved.sha256, " (", saved.path, ")");
     Backbone backbone;
-    backbone.file = saved;
+    backbone.file = {fs::absolute(options.weights).lexically_normal().string(),
+                     fs::file_size(options.weights),
+                     sha256_of(options.weights),
+                     {}};
+    const bool same_file = backbone.file.sha256 == saved.sha256;
+    const auto refusal = [&] {
+      fail(mismatch, "backbone ", options.weights,
+           ": not the file that the checkpoint was trained on, nor its values in another "
+           "precision\n  found    ",
+           backbone.file.bytes, " bytes, sha256 ", backbone.file.sha256, "\n  expected ",
+           saved.bytes, " bytes, sha256 ", saved.sha256, " (", saved.path, ")");
+    };
+    if (!same_file && !saved.sketch) refusal();
     backbone.loaded = load_for(options, config.vit);
+    backbone.file.sketch = sketch_of(backbone.loaded.values);
+    if (!same_file && !sketches_agree(saved.sketch, backbone.file.sketch)) refusal();
     say_weights(console, backbone);
+    if (!same_file)
+      console.line(
+          "  note: another file than the checkpoint was trained on, with the same values up "
+          "to the rounding of half precision");
+    saved = backbone.file;
     values.merge(backbone.loaded.values);
   }
   auto model = std::make_unique<Model>(config, values);

@@ -50,6 +50,9 @@ struct Backbone {
   LoadedBackbone loaded;
   WeightsHint hint;
   std::string published;  ///< known_files.h
+  /// The run of ours that trained it, if one did: its classes, and its data_digest_of.
+  std::vector<std::string> seen_classes;
+  std::string seen_data;
 };
 /// Loads and identifies --weights for the model that the options name.
 Backbone load_weights(const Options& options);
@@ -58,10 +61,11 @@ Backbone load_weights(const Options& options);
 void say_weights(Console& console, const Backbone& backbone);
 
 /// The model of a checkpoint with its trained values. Its frozen backbone comes from `weights` if
-/// not empty, else from where the checkpoint says; a file with another hash is refused with
-/// Error(mismatch), a missing one with Error(kWeights). If `loaded` is that file it is not read
+/// not empty, else from where the checkpoint says, which is brought up to date; another file is
+/// refused with Error(mismatch), unless it holds the same values in another precision
+/// (same_backbone), a missing one with Error(kWeights). If `loaded` is that file it is not read
 /// again.
-std::unique_ptr<Model> restore(const Checkpoint& checkpoint, const std::string& weights,
+std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weights,
                                ErrorKind mismatch, Console& console,
                                const Backbone* loaded = nullptr);
 

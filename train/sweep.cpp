@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 namespace lspt {
 namespace {
@@ -126,9 +127,10 @@ const Cell* best_of(const std::vector<Cell>& cells) {
   for (const Cell& cell : cells) {
     const RunResult& r = cell.result;
     if (!r.diverged.empty()) continue;
-    if (!best || r.best_top1 > best->result.best_top1 ||
-        (r.best_top1 == best->result.best_top1 && r.options.lr < best->result.options.lr))
-      best = &cell;
+    const auto rank = [](const RunResult& x) {
+      return std::tuple(x.failed.empty(), x.best_top1, -x.options.lr);
+    };
+    if (!best || rank(r) > rank(best->result)) best = &cell;
   }
   return best;
 }
@@ -161,8 +163,8 @@ std::string csv_of(const Sweep& sweep) {
   for (const Cell& cell : sweep.cells) {
     const bool done = cell.result.diverged.empty();
     for (const std::string& value : cell.values) out += value + ",";
-    out += std::to_string(cell.seed) + (done ? ",done," : ",diverged,") +
-           (is_chosen(sweep, cell) ? "1," : "0,") +
+    const char* status = !done ? ",diverged," : cell.result.failed.empty() ? ",done," : ",failed,";
+    out += std::to_string(cell.seed) + status + (is_chosen(sweep, cell) ? "1," : "0,") +
            (done ? std::to_string(cell.result.best_epoch) : "");
     for (const Measure& measure : measures())
       out += "," + (has(measure, cell.result) ? percent(measure.value(cell.result)) : "");
@@ -186,6 +188,7 @@ std::string table_of(const Sweep& sweep) {
       rows.back().push_back(std::to_string(cell.seed));
       rows.back().push_back(done ? percent(cell.result.best_top1) : "diverged");
       rows.back().push_back(done ? std::to_string(cell.result.best_epoch) : "-");
+      if (!cell.result.failed.empty()) rows.back().push_back("learned nothing");
       if (is_chosen(sweep, cell)) rows.back().push_back("<- chosen");
     }
     out += "Settings:\n" + aligned(rows);
@@ -228,6 +231,7 @@ std::string json_of(const Sweep& sweep, int indent) {
     Json row = settings(cell.values);
     row["seed"] = cell.seed;
     row["diverged"] = !cell.result.diverged.empty();
+    if (!cell.result.failed.empty()) row["failed"] = cell.result.failed;
     if (cell.result.diverged.empty()) row["best_epoch"] = cell.result.best_epoch;
     for (const Measure& measure : measures())
       if (has(measure, cell.result)) row[measure.name] = measure.value(cell.result);

@@ -37,7 +37,8 @@ std::vector<std::vector<std::string>> settings_of(const std::vector<Axis>& axes)
 std::string cell_name(const std::vector<Axis>& axes, const Cell& cell);
 
 /// The cell with the highest top-1 on the images chosen on; of equals the one with the smallest
-/// learning rate (VPT's rule), then the first. nullptr if all diverged.
+/// learning rate (VPT's rule), then the first. One that learned nothing (RunResult::failed) only if
+/// all others did not either; nullptr if all diverged.
 const Cell* best_of(const std::vector<Cell>& cells);
 
 /// The runs of the chosen settings that are finished, in the order of the seeds.

@@ -20,6 +20,17 @@ double since(Clock::time_point begin) {
 /// Weights that lose this much are lost, even where the numbers still fit into a float.
 constexpr double kLargestLoss = 1e6;
 
+constexpr const char* kDecay = "decay";  // of the head's last fit, beside the optimizer's state
+
+/// Whether best.safetensors becomes this epoch, by --choose. one-se is the one-standard-error rule
+/// of Breiman et al. 1984 (CART): what is no worse than chance could have made the best is taken
+/// for equal to it, and of equals the last is taken, at which the learning rate has come down. With
+/// the 30 images of a small validation split the highest is mostly luck.
+bool is_chosen(const std::string& rule, double top1, double highest, int64_t images, bool best) {
+  if (rule == "last") return true;
+  return best || (rule == "one-se" && top1 >= highest - standard_error(highest, images));
+}
+
 double percent(int64_t part, int64_t whole) {
   return 100.0 * static_cast<double>(part) / static_cast<double>(std::max<int64_t>(whole, 1));
 }
@@ -31,7 +42,7 @@ Schedule schedule_of(const Options& o, int64_t steps_per_epoch) {
 }
 
 Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSource& evaluation,
-                 const std::string& split, const RunFolder& folder, Console& console)
+                 const std::string& split, double chance, const RunFolder& folder, Console& console)
     : state_(state),
       options_(state.options),
       progress_(state.progress),
@@ -42,16 +53,28 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
       folder_(folder),
       console_(console),
       watch_({&train, &evaluation}),
-      optimizer_(optimizer_config(options_), model.trainable()),
+      optimizer_(optimizer_config(options_),
+                 options_.opt == "lbfgs" ? Parameters() : model.trainable()),
       step_(model, optimizer_, captures_steps(options_)),
       schedule_(schedule_of(options_, train.batches())),
-      rows_(read_csv(folder.file("metrics.csv"), progress_.epoch)) {
+      rows_(read_csv(folder.file("metrics.csv"), progress_.epoch)),
+      health_(state.warnings, {.classes = static_cast<int64_t>(state.class_names.size()),
+                               .epochs = options_.epochs,
+                               .warmup_epochs = options_.warmup_epochs,
+                               .chance = chance,
+                               .train_images = train.samples(),
+                               .eval_images = evaluation.samples(),
+                               .resumed = progress_.epoch > 0 || progress_.step > 0}) {
   set_decay_groups(model.trainable(), optimizer_config(options_).kind);
   if (progress_.updates > 0) optimizer_.load_state(state.optimizer, progress_.updates);
+  if (options_.opt == "lbfgs") kept_.emplace();
+  if (const auto it = state.optimizer.find(kDecay); it != state.optimizer.end())
+    decay_ = it->second.to_vector()[0];
 }
 
 int Trainer::run() {
-  while (progress_.epoch < options_.epochs) {
+  if (kept_ && !look_again()) return stop();
+  while (progress_.epoch < options_.epochs && !out_of_patience()) {
     EpochRow row;
     row.epoch = progress_.epoch + 1;
     if (!train_epoch(row)) return stop();
@@ -77,7 +100,8 @@ bool Trainer::train_epoch(EpochRow& row) {
     row.seconds = since(begin);
     row.images_per_second = static_cast<double>(progress_.seen - first) / row.seconds;
     report_step(row, loss, row.seconds, begun);
-    if (caught_signal() != 0) return false;
+    // A last look is followed by the fit, so that a run that goes on knows that it was done.
+    if (caught_signal() != 0 && !(kept_ && progress_.step == train_.batches())) return false;
   }
   watch_.say(console_);
   require(progress_.seen > 0, ErrorKind::kData, "training: none of the ", train_.samples(),
@@ -86,7 +110,47 @@ bool Trainer::train_epoch(EpochRow& row) {
   row.lr = schedule_.at(progress_.epoch, train_.batches() - 1);
   row.train_loss = progress_.loss_sum / static_cast<double>(progress_.seen);
   row.train_top1 = percent(progress_.correct, progress_.seen);
+  if (kept_ && begun < train_.batches()) fit();
   return true;
+}
+
+/// What the epochs of a run that goes on have kept, by looking at their images again; the one that
+/// was stopped begins anew, unless only its evaluation is left.
+bool Trainer::look_again() {
+  const bool fitted = progress_.step > 0 && progress_.step == train_.batches();
+  for (int64_t epoch = 0; epoch < progress_.epoch + fitted; ++epoch) {
+    console_.bar(format("looking at epoch %lld again", static_cast<long long>(epoch + 1)));
+    const auto looks = keep_features(model_, train_, epoch, [] { return caught_signal() == 0; });
+    if (!looks) return false;
+    kept_->add(*looks);
+  }
+  if (!fitted) progress_.step = progress_.correct = progress_.seen = 0, progress_.loss_sum = 0;
+  return true;
+}
+
+void Trainer::fit() {
+  const bool first = progress_.epoch == 0, last = progress_.epoch + 1 == options_.epochs;
+  KeptFeatures choice;
+  if ((first || last) && split_ == "val")
+    choice = *keep_features(model_, evaluation_, 0, [] { return true; });
+  console_.bar("fitting the head");
+  const FitReport report = fit_head(model_, *kept_, choice,
+                                    first  ? 1.0
+                                    : last ? 10 * decay_
+                                           : decay_,
+                                    first || last,
+                                    {.decay = options_.weight_decay,
+                                     .smoothing = options_.label_smoothing,
+                                     .seed = static_cast<uint64_t>(options_.seed)});
+  decay_ = static_cast<float>(report.decay);  // as the checkpoint has it
+  const std::string how =
+      report.tried > 0 ? format(" (best of %lld on %s)", static_cast<long long>(report.tried),
+                                split_ == "val" ? "val" : "held-out training images")
+                       : "";
+  console_.line(format("Fit:   epoch %lld/%lld  %s looks, %lld iterations, weight decay %.3g%s",
+                       static_cast<long long>(progress_.epoch + 1),
+                       static_cast<long long>(options_.epochs), grouped(report.looks).c_str(),
+                       static_cast<long long>(report.iterations), decay_, how.c_str()));
 }
 
 float Trainer::train_step(const Batch& batch, double lr) {
@@ -94,16 +158,20 @@ float Trainer::train_step(const Batch& batch, double lr) {
   const std::vector<int64_t> labels(batch.labels.begin(), batch.labels.end());
   const Tensor targets = one_hot(labels, static_cast<int64_t>(state_.class_names.size()),
                                  static_cast<float>(options_.label_smoothing));
+  const StepKey key{static_cast<uint64_t>(options_.seed), static_cast<uint32_t>(progress_.epoch),
+                    static_cast<uint64_t>(progress_.step)};
   const auto [value, logits] =
-      step_.forward(batch.images, targets,
-                    {static_cast<uint64_t>(options_.seed), static_cast<uint32_t>(progress_.epoch),
-                     static_cast<uint64_t>(progress_.step)});
+      kept_ ? kept_->look(model_, batch, targets) : step_.forward(batch.images, targets, key);
   require(std::isfinite(value) && value < kLargestLoss, ErrorKind::kDiverged,
           "training diverged: loss ", value, " in epoch ", progress_.epoch + 1, ", step ",
           progress_.step + 1, " of ", train_.batches(), ", learning rate ", lr,
           "\nThe update before made the weights too large", ". Try a smaller --lr; ",
           folder_.path(), " keeps the last good checkpoint, if any");
-  step_.update(static_cast<float>(lr));
+  if (progress_.updates == 0 && progress_.seen == 0) warn(health_.first_loss(value));
+  // The device has just been waited for: the norm of the step before is there.
+  if (optimizer_.updates() > 0)
+    warn(health_.gradient(optimizer_.gradient_norm(), progress_.epoch + 1));
+  if (!kept_) step_.update(static_cast<float>(lr));
   progress_.updates = optimizer_.updates();
   progress_.loss_sum += static_cast<double>(value) * static_cast<double>(size);
   progress_.seen += size;
@@ -160,30 +228,83 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   row.eval_top1 = e.top1;
   row.eval_top5 = e.top5;
   rows_.push_back(row);
-  const bool best = e.top1 > progress_.best_top1;
-  if (best) {
-    progress_.best_top1 = e.top1;
-    progress_.best_epoch = row.epoch;
+  Progress next{.epoch = row.epoch,
+                .updates = progress_.updates,
+                .best_top1 = progress_.best_top1,
+                .best_epoch = progress_.best_epoch,
+                .chosen_top1 = progress_.chosen_top1,
+                .chosen_epoch = progress_.chosen_epoch};
+  if (e.top1 > next.best_top1) {
+    next.best_top1 = e.top1;
+    next.best_epoch = row.epoch;
   }
-  progress_ = {.epoch = row.epoch,
-               .updates = progress_.updates,
-               .best_top1 = progress_.best_top1,
-               .best_epoch = progress_.best_epoch};
+  const bool chosen =
+      is_chosen(options_.choose, e.top1, next.best_top1, e.seen, next.best_epoch == row.epoch);
+  if (chosen) {
+    next.chosen_top1 = e.top1;
+    next.chosen_epoch = row.epoch;
+  }
+  progress_ = next;
   // Checkpoints first: rows of epochs that no checkpoint has are dropped when a run goes on.
-  if (best) save("best.safetensors");
+  if (chosen) save("best.safetensors");
   save("last.safetensors");
   write_atomically(folder_.file("metrics.csv"), csv_of(rows_));
   write_atomically(folder_.file("curves.svg"),
                    curves_svg(rows_, options_.method + ", " + options_.model, split_));
-  console_.line(format("%-5s  epoch %lld/%lld  loss %.4f  Acc@1 %.4f  Acc@5 %.4f  (%.1f s)%s",
-                       split_.c_str(), static_cast<long long>(row.epoch),
-                       static_cast<long long>(options_.epochs), e.loss, e.top1, e.top5,
-                       evaluation_seconds_, best ? "  best so far" : ""));
+  const bool highest = progress_.best_epoch == row.epoch;
+  console_.line(format(
+      "%-5s  epoch %lld/%lld  loss %.4f  Acc@1 %.4f (s.e. %.1f)  Acc@5 %.4f  "
+      "(%.1f s)%s",
+      split_.c_str(), static_cast<long long>(row.epoch), static_cast<long long>(options_.epochs),
+      e.loss, e.top1, standard_error(e.top1, e.seen), e.top5, evaluation_seconds_,
+      highest  ? "  highest so far"
+      : chosen ? "  kept"
+               : ""));
+  warn(health_.epoch(rows_));
+  look_inside(row.epoch == options_.epochs);
+  if (out_of_patience() && progress_.epoch < options_.epochs)
+    console_.line(format(
+        "stopped: no higher top-1 in the %lld epochs since epoch %lld (--patience)",
+        static_cast<long long>(options_.patience), static_cast<long long>(progress_.best_epoch)));
+}
+
+void Trainer::warn(const std::string& text) {
+  if (!text.empty()) console_.warn(text);
+}
+
+/// What the LSTM's gates do to a few of the images just evaluated.
+void Trainer::look_inside(bool last) {
+  if (options_.carry != "lstm") return;
+  Batch batch;
+  evaluation_.start(0);
+  if (!evaluation_.next(batch)) return;
+  constexpr int64_t kFew = 8;
+  const PromptTrace trace =
+      model_.trace(batch.images.slice(0, std::min(kFew, batch.images.dim(0))));
+  if (trace.blocks.empty()) return;
+  warn(health_.gates(trace));
+  if (!last) return;
+  console_.log(
+      "LSTM by block: rms of prompts entering, leaving, patch mean, H, C; mean (share "
+      "saturated) of gates i, f, g, o");
+  for (size_t l = 0; l < trace.blocks.size(); ++l) {
+    const PromptTrace::Block& b = trace.blocks[l];
+    std::string line = format("  %2zu  %.3f %.3f %.3f %.3f %.3f ", l + 1, b.entering, b.leaving,
+                              b.mean, b.hidden, b.memory);
+    for (size_t gate = 0; gate < 4; ++gate)
+      line += format(" %.2f (%.2f)", b.gates[gate], b.saturated[gate]);
+    console_.log(line);
+  }
+}
+
+bool Trainer::out_of_patience() const {
+  return options_.patience > 0 && progress_.epoch - progress_.best_epoch >= options_.patience;
 }
 
 void Trainer::save(const std::string& name) {
   state_.trained = on_host(trained_values(model_));
   state_.optimizer = on_host(optimizer_.state());
+  if (kept_) state_.optimizer[kDecay] = Tensor::from({static_cast<float>(decay_)}, {1});
   save_checkpoint(folder_.file(name), state_);
 }
 

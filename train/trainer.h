@@ -5,6 +5,8 @@
 #include "models/model.h"
 #include "train/checkpoint.h"
 #include "train/console.h"
+#include "train/head_fit.h"
+#include "train/health.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/run_folder.h"
@@ -15,16 +17,22 @@
 namespace lspt {
 
 /// Runs the epochs that a checkpoint has left, evaluates after each, and keeps metrics.csv,
-/// curves.svg, last.safetensors and best.safetensors (highest top-1 on `evaluation`) in the folder.
+/// curves.svg, last.safetensors and best.safetensors (the epoch that --choose says, by its top-1 on
+/// `evaluation`) in the folder.
+///
+/// With --opt lbfgs an epoch keeps what the head reads of every image, as the loader makes it that
+/// time; then the head is fitted to all of it (head_fit.h). What is kept is not saved: a run that
+/// goes on looks at the images of its finished epochs again.
 ///
 /// Everything a step depends on is a function of (seed, epoch, step), so a run that was stopped,
 /// even in the middle of an epoch, goes on bit for bit.
 class Trainer {
  public:
   /// `state` says where to start (its trained tensors are already in the model) and is kept up to
-  /// date. `split` is what people call the images of `evaluation`: "val" or "test".
+  /// date. `split` is what people call the images of `evaluation`: "val" or "test"; `chance` the
+  /// largest class's share of the training images, in percent.
   Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSource& evaluation,
-          const std::string& split, const RunFolder& folder, Console& console);
+          const std::string& split, double chance, const RunFolder& folder, Console& console);
 
   /// Returns 0, or the signal that asked to stop: the step under way is finished and
   /// last.safetensors saved first. Throws Error(kDiverged) if the loss becomes non-finite or
@@ -32,13 +40,20 @@ class Trainer {
   /// the earlier one is kept then.
   int run();
   const std::vector<EpochRow>& rows() const { return rows_; }
+  /// Why the model has learned nothing, or "" (health.h).
+  std::string failed() const { return health_.failed(rows_); }
 
  private:
   bool train_epoch(EpochRow& row);
+  bool look_again();
+  void fit();
   float train_step(const Batch& batch, double lr);
   void report_step(const EpochRow& row, double loss, double seconds, int64_t begun);
   std::optional<Evaluation> evaluate_epoch();
   void finish_epoch(EpochRow row, const Evaluation& evaluation);
+  bool out_of_patience() const;
+  void look_inside(bool last);
+  void warn(const std::string& text);
   void save(const std::string& name);
   int stop();
 
@@ -53,8 +68,11 @@ class Trainer {
   LoaderWatch watch_;
   Optimizer optimizer_;
   TrainStep step_;
+  std::optional<KeptFeatures> kept_;  // with --opt lbfgs
+  double decay_ = 1;                  // of the last fit
   Schedule schedule_;
   std::vector<EpochRow> rows_;
+  Health health_;
   double evaluation_seconds_ = 0;  // of the last evaluation, for the ETA
 };
 
