@@ -47,6 +47,7 @@ grep -q "Exit codes" out || fail "help names the exit codes"
 # A backbone that is a file: train everything once, then tune prompts on what came out.
 check "train full" $train --method full --epochs 1 --output full
 weights="--weights full/last.safetensors"
+check "and another one" $train --method full --epochs 1 --seed 7 --output other
 for method in lspt vpt-deep; do
   check "train $method on those weights" $train --method $method --prompts 2 $weights --epochs 2 \
     --warmup-epochs 1 --output $method
@@ -56,9 +57,26 @@ check "a run with a linear probe's head and nothing learned" $train --method lin
   --opt sgd --lr 0 --epochs 1 --output again
 [ "$(tail -n 1 linear/metrics.csv | cut -d, -f4,5)" = "$(tail -n 1 again/metrics.csv | cut -d, -f4,5)" ] &&
   pass "is the linear probe" || fail "is the linear probe"
+refuse "a head fitted to another split" 2 "fitted with --split-seed 0, this run has 1" $train --method lspt --prompts 2 $weights \
+  --init-head linear --split-seed 1 --output x
 check "prompts from there" $train --method lspt --prompts 2 $weights --init-head linear/last.safetensors --epochs 1 --output probed
 refuse "the head of a backbone that was tuned" 2 "that of a linear probe expected" $train --method linear $weights \
   --init-head full --output x
+grep -q "labels on 3 of this run's 3 classes, on the same training images" linear/log.txt && pass "weights that have seen the labels are told" ||
+  fail "weights that have seen the labels are told"
+check "a head that starts far off" $train --method linear $weights --opt sgd --lr 0 --head-init vpt --epochs 3 --output far
+grep -q "warning: the first loss is .* guessing gives ln 3" far/log.txt && grep -q '"first-loss"' far/results.json &&
+  pass "is said, and kept" || fail "is said, and kept"
+check "a run that is stopped when it gets no better" $train --method linear $weights --opt sgd --lr 0 --epochs 9 --patience 2 --json --output patient
+grep -q '"epochs":3,' out && pass "after as many epochs" || fail "after as many epochs"
+check "the last epoch" $train --method linear $weights --opt sgd --lr 0 --epochs 3 --choose last --json --output last
+grep -q '"best_epoch":3,' out && grep -q '"test_top1_se":' out && pass "is chosen" || fail "is chosen"
+check "three looks at every image" $train --method linear $weights --epochs 3 --output looks
+check "one look" $train --method linear $weights --epochs 1 --output looks_parts
+check "and two more" "$LSPT" train --resume looks_parts --epochs 3 --threads 1 --workers 0
+for name in last best; do
+  check "are fitted to the same head ($name)" cmp looks/$name.safetensors looks_parts/$name.safetensors
+done
 for name in config.json results.json metrics.csv log.txt last.safetensors best.safetensors curves.svg; do
   [ -s "lspt/$name" ] || { : >err; fail "the output folder has $name"; }
 done
@@ -235,7 +253,7 @@ refuse "an odd model" 2 "vit_" $lspt --model vit_huge --output x
 refuse "an output folder in use" 2 "not empty" $lspt --output lspt
 refuse "resuming with another setting" 2 "checkpoint lspt, command line gapt" "$LSPT" train --resume lspt --method gapt
 refuse "resuming nothing" 2 "does not exist" "$LSPT" train --resume nowhere
-refuse "resuming on another backbone" 2 "not the file" "$LSPT" train --resume lspt --epochs 3 --weights timm.safetensors
+refuse "resuming on another backbone" 2 "not the file" "$LSPT" train --resume lspt --epochs 3 --weights other/last.safetensors
 
 # Data.
 cp "$image" good.jpg
@@ -318,7 +336,11 @@ refuse "weights of another model" 4 "vit_tiny\|192" "$LSPT" train --data birds -
 cp lspt/best.safetensors bent.safetensors
 printf 'X' | dd of=bent.safetensors bs=1 seek=$(($(wc -c <bent.safetensors) - 5)) conv=notrunc 2>/dev/null
 refuse "a damaged checkpoint" 4 "damaged" "$LSPT" eval --checkpoint bent.safetensors
-refuse "eval with another backbone" 4 "not the file" "$LSPT" eval --checkpoint lspt --weights timm.safetensors
+refuse "eval with another backbone" 4 "not the file" "$LSPT" eval --checkpoint lspt --weights other/last.safetensors
+check "the same backbone in bf16" "$LSPT" convert full/last.safetensors half.safetensors --dtype bf16
+check "eval with that" "$LSPT" eval --checkpoint lspt --weights half.safetensors
+grep -q "same values up to the rounding" err && pass "is taken for the same, and said" || fail "is taken for the same, and said"
+check "a probe's head on that" $train --method lspt --prompts 2 --weights half.safetensors --init-head linear --epochs 1 --output on_half
 refuse "weights that are no checkpoint" 4 "no checkpoint" "$LSPT" eval --checkpoint timm.safetensors
 
 # Bad images left out, with the same result in one go and in two.

@@ -99,9 +99,9 @@ TEST_CASE("the command line goes before the recipe, the recipe before the method
   CHECK(o.has("lr"));
   CHECK(o.log_interval == 2);
   resolve(o, std::nullopt);
-  CHECK(o.epochs == 9);            // command line
-  CHECK(o.lr == 3);                // recipe
-  CHECK(o.weight_decay == 0.001);  // vpt-deep's default
+  CHECK(o.epochs == 9);           // command line
+  CHECK(o.lr == 3);               // recipe
+  CHECK(o.weight_decay == 0.05);  // vpt-deep's default
   CHECK(o.recipe == path);
 
   // --lr-base says what --lr says, whoever says it.

@@ -25,10 +25,13 @@ Checkpoint example() {
                 .correct = 5,
                 .seen = 9,
                 .best_top1 = 200.0 / 3.0,
-                .best_epoch = 2};
-  c.backbone = {"/a/mae.pth", 123, std::string(64, 'a')};
+                .best_epoch = 2,
+                .chosen_top1 = 60,
+                .chosen_epoch = 3};
+  c.backbone = {"/a/mae.pth", 123, std::string(64, 'a'), Tensor::from({1, 2}, {2})};
   c.class_names = {"001.Gull", "tern \"b\"", "caf\xc3\xa9"};
   c.data_digest = "d";
+  c.warnings = {"chance"};
   c.trained["head.weight"] = Tensor::from({1, -2, 3.5f, 1e-30f}, {2, 2});
   c.trained["prompt.0"] = Tensor::from({0.1f}, {1, 1});
   c.optimizer["momentum.prompt.0"] = Tensor::from({7}, {1, 1});
@@ -49,6 +52,10 @@ TEST_CASE("a checkpoint comes back as it was saved, and the same one gives the s
   CHECK(loaded.progress.updates == 320);
   CHECK(loaded.progress.loss_sum == saved.progress.loss_sum);
   CHECK(loaded.progress.best_top1 == saved.progress.best_top1);
+  CHECK(loaded.progress.chosen_top1 == 60);
+  CHECK(loaded.progress.chosen_epoch == 3);
+  CHECK(loaded.warnings == saved.warnings);
+  CHECK(loaded.backbone.sketch.to_vector() == std::vector<float>{1, 2});
   CHECK(loaded.class_names == saved.class_names);
   CHECK(loaded.backbone.path == "/a/mae.pth");
   CHECK(loaded.backbone.bytes == 123);
@@ -76,11 +83,26 @@ TEST_CASE("a run starts with the head of a linear probe of the same features") {
   CHECK(head.at("head.bias").to_vector() == std::vector<float>{5, 6});
   std::swap(to.class_names[0], to.class_names[1]);
   CHECK(contains(trouble(to), "3 other classes, or of these in another order"));
+  to = example();
+  // Images that the head was fitted to must not judge this run.
+  to.data_digest = "e";
+  CHECK(contains(trouble(to), "was fitted to other images, or another split"));
+  to.options.split_seed = 1;
+  CHECK(contains(trouble(to), "was fitted with --split-seed 0, this run has 1"));
+  to.options.val_fraction = 0.2;
+  CHECK(contains(trouble(to), "was fitted with --val-fraction 0.1, this run has 0.2"));
+  to.options.img_size = 64;
+  CHECK(contains(trouble(to), "was fitted with --img-size 224, this run has 64"));
+  to.options.pos_interpolation = "offset";
+  CHECK(contains(trouble(to), "was fitted with --pos-interpolation auto, this run has offset"));
   to.options.mae_norm = "vpt";
-  CHECK(contains(trouble(to), "reads --mae-norm stored, this run's is --mae-norm vpt"));
+  CHECK(contains(trouble(to), "was fitted with --mae-norm stored, this run has vpt"));
   to.options.pool = "patches";
-  CHECK(contains(trouble(to), "reads --pool token, this run's is --pool patches"));
+  CHECK(contains(trouble(to), "was fitted with --pool token, this run has patches"));
   to.backbone.sha256 = std::string(64, 'b');
+  CHECK(trouble(to).find("another backbone") ==
+        std::string::npos);  // another file, the same values
+  to.backbone.sketch = Tensor::from({1, 2.1f}, {2});
   CHECK(contains(trouble(to), "reads another backbone\n"));
   save_checkpoint(folder / "prompts", example());
   CHECK(contains(error_of([&] { head_for(to, folder / "prompts"); }), "what --method lspt tuned"));

@@ -111,20 +111,69 @@ TEST_CASE("recipes fill what was not given and nothing else") {
   resolve(deep, std::nullopt);
   CHECK(deep.lr == 3);
   CHECK(deep.prompts == 10);
-  CHECK(deep.weight_decay == 0.001);
-  CHECK(deep.epochs == 100);
-  CHECK(deep.warmup_epochs == 10);
+  CHECK(deep.weight_decay == 0.05);
+  CHECK(deep.epochs == 30);
+  CHECK(deep.warmup_epochs == 2);
+  CHECK(deep.init_head == "zero");
   CHECK(deep.validation_batch_size == deep.batch_size);
   CHECK(deep.pool == "token");
 
   Options full = parse({"train", "--method", "full"}).options;
   resolve(full, std::nullopt);
   CHECK(full.opt == "adamw");
+
+  // Without epochs to spare there is no warm-up.
+  Options one = parse({"train", "--epochs", "1"}).options;
+  resolve(one, std::nullopt);
+  CHECK(one.warmup_epochs == 0);
+
+  // What SGD is told is not what AdamW is.
+  Options sgd = parse({"train", "--method", "vpt-deep", "--opt", "sgd"}).options;
+  resolve(sgd, std::nullopt);
+  CHECK(sgd.lr == 0.25);
+  CHECK(sgd.weight_decay == 0.001);
+}
+
+TEST_CASE("a linear head is fitted, and looked at images for once where nothing is random") {
+  const auto resolved = [](std::vector<const char*> words) {
+    words.insert(words.begin(), {"train", "--method", "linear"});
+    Options options = parse(words).options;
+    resolve(options, std::nullopt);
+    return options;
+  };
+  CHECK(resolved({}).opt == "lbfgs");
+  CHECK(resolved({"--epochs", "20"}).epochs == 20);
+  CHECK(resolved({"--epochs", "20", "--no-aug"}).epochs == 1);
+  CHECK(resolved({"--epochs", "20", "--transform", "vtab"}).epochs == 1);
+  CHECK(resolved({"--epochs", "20", "--no-aug", "--opt", "sgd"}).epochs == 20);
+  CHECK(contains(error_of([&] { resolved({"--lr", "1"}); }), "--lr: has no effect"));
+  Options lspt = parse({"train", "--opt", "lbfgs"}).options;
+  CHECK(contains(error_of([&] { resolve(lspt, std::nullopt); }), "2: --opt lbfgs"));
+}
+
+TEST_CASE("means and position embeddings are what the weights' authors make of them") {
+  const auto resolved = [](std::vector<const char*> words, const WeightsHint& hint) {
+    words.insert(words.begin(), "train");
+    Options options = parse(words).options;
+    resolve(options, hint);
+    return options;
+  };
+  CHECK(resolved({}, {.family = Family::mae}).fc_norm == "1");
+  CHECK(resolved({"--pool", "avg"}, {.family = Family::dinov2}).fc_norm == "0");
+  CHECK(resolved({"--pool", "avg"}, {.family = Family::hf_vit}).fc_norm == "0");
+  CHECK(resolved({"--pool", "avg"}, {.family = Family::timm}).fc_norm == "0");
+  CHECK(resolved({"--pool", "avg", "--fc-norm", "1"}, {.family = Family::timm}).fc_norm == "1");
+  CHECK(resolved({}, {.family = Family::lspt, .pool = "avg", .fc_norm = "1"}).fc_norm == "1");
+  CHECK(resolved({}, {.resample = Resample::offset}).pos_interpolation == "offset");
+  Options token = parse({"train", "--fc-norm", "0"}).options;
+  CHECK(contains(error_of([&] { resolve(token, std::nullopt); }), "2: --fc-norm: has no effect"));
+  Options none = parse({"train", "--pos-interpolation", "bicubic"}).options;
+  CHECK(contains(error_of([&] { resolve(none, std::nullopt); }), "2: --pos-interpolation: has no"));
 }
 
 TEST_CASE("weights decide pooling, normalization and GaPT's rate") {
   const auto resolved = [](Family family) {
-    Options options = parse({"train", "--method", "gapt"}).options;
+    Options options = parse({"train", "--method", "gapt", "--opt", "sgd"}).options;
     resolve(options, WeightsHint{.family = family});
     return options;
   };

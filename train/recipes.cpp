@@ -142,7 +142,7 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   const bool mean = o.pool != "token";
   require(mean || !o.has("fc-norm"), ErrorKind::kUsage,
           "--fc-norm: has no effect with --pool token, which takes no mean");
-  if (o.fc_norm == "auto")
+  if (mean && o.fc_norm == "auto")
     o.fc_norm = !weights || mae || weights->family == Family::moco_v3 ? "1"
                 : !weights->fc_norm.empty()                           ? weights->fc_norm
                                                                       : "0";

@@ -57,6 +57,17 @@ int64_t elements(const Parameters& parameters) {
   return count;
 }
 
+std::string recipe_text_of(const Options& o) {
+  const std::string decay =
+      o.opt == "lbfgs" && o.weight_decay == 0 ? "chosen" : format("%g", o.weight_decay);
+  const std::string rate = o.opt == "lbfgs" ? "" : format(", lr %g", o.lr);
+  const std::string warm_up =
+      o.opt == "lbfgs" ? "" : format(" (%lld warm-up)", static_cast<long long>(o.warmup_epochs));
+  return o.opt + rate + ", weight decay " + decay +
+         format(", %lld epochs", static_cast<long long>(o.epochs)) + warm_up +
+         format(", batch %lld, head from ", static_cast<long long>(o.batch_size)) + o.init_head;
+}
+
 void say_start(Console& console, const Options& o, Model& model, const Dataset& dataset) {
   console.line("model: " + o.model + " at " + std::to_string(o.img_size) + " px, pool " + o.pool +
                ", " + o.dtype + " on " + device_text(o) + " + loader " + std::to_string(o.workers));
@@ -76,11 +87,7 @@ void say_start(Console& console, const Options& o, Model& model, const Dataset& 
     console.line("  note: no validation images: the best epoch is chosen on the test images");
   console.line("images: " + o.transform + ", " + o.interpolation + ", normalization " +
                o.normalization);
-  console.line(
-      format("recipe: %s%s, lr %g, weight decay %g, %lld epochs (%lld warm-up), batch %lld",
-             o.recipe.empty() ? "" : (o.recipe + ": ").c_str(), o.opt.c_str(), o.lr, o.weight_decay,
-             static_cast<long long>(o.epochs), static_cast<long long>(o.warmup_epochs),
-             static_cast<long long>(o.batch_size)));
+  console.line("recipe: " + (o.recipe.empty() ? "" : o.recipe + ": ") + recipe_text_of(o));
   if (o.epochs <= o.warmup_epochs && o.opt != "lbfgs")
     console.warn(
         format("all %lld epochs lie in the warm-up of %lld: the learning rate reaches %.2g "

@@ -14,7 +14,7 @@ constexpr size_t kMostSettings = 10000;
 
 using Json = nlohmann::ordered_json;
 
-bool is_chosen(const Sweep& sweep, const Cell& cell) { return cell.values == sweep.chosen; }
+bool is_chosen_cell(const Sweep& sweep, const Cell& cell) { return cell.values == sweep.chosen; }
 
 struct Measure {
   const char* name;
@@ -139,7 +139,7 @@ std::vector<Cell> finals(const Sweep& sweep) {
   std::vector<Cell> out;
   for (const int64_t seed : sweep.seeds)
     for (const Cell& cell : sweep.cells)
-      if (cell.seed == seed && is_chosen(sweep, cell)) out.push_back(cell);
+      if (cell.seed == seed && is_chosen_cell(sweep, cell)) out.push_back(cell);
   return out;
 }
 
@@ -164,7 +164,7 @@ std::string csv_of(const Sweep& sweep) {
     const bool done = cell.result.diverged.empty();
     for (const std::string& value : cell.values) out += value + ",";
     const char* status = !done ? ",diverged," : cell.result.failed.empty() ? ",done," : ",failed,";
-    out += std::to_string(cell.seed) + status + (is_chosen(sweep, cell) ? "1," : "0,") +
+    out += std::to_string(cell.seed) + status + (is_chosen_cell(sweep, cell) ? "1," : "0,") +
            (done ? std::to_string(cell.result.best_epoch) : "");
     for (const Measure& measure : measures())
       out += "," + (has(measure, cell.result) ? percent(measure.value(cell.result)) : "");
@@ -189,7 +189,7 @@ std::string table_of(const Sweep& sweep) {
       rows.back().push_back(done ? percent(cell.result.best_top1) : "diverged");
       rows.back().push_back(done ? std::to_string(cell.result.best_epoch) : "-");
       if (!cell.result.failed.empty()) rows.back().push_back("learned nothing");
-      if (is_chosen(sweep, cell)) rows.back().push_back("<- chosen");
+      if (is_chosen_cell(sweep, cell)) rows.back().push_back("<- chosen");
     }
     out += "Settings:\n" + aligned(rows);
   }

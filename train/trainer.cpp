@@ -22,15 +22,6 @@ constexpr double kLargestLoss = 1e6;
 
 constexpr const char* kDecay = "decay";  // of the head's last fit, beside the optimizer's state
 
-/// Whether best.safetensors becomes this epoch, by --choose. one-se is the one-standard-error rule
-/// of Breiman et al. 1984 (CART): what is no worse than chance could have made the best is taken
-/// for equal to it, and of equals the last is taken, at which the learning rate has come down. With
-/// the 30 images of a small validation split the highest is mostly luck.
-bool is_chosen(const std::string& rule, double top1, double highest, int64_t images, bool best) {
-  if (rule == "last") return true;
-  return best || (rule == "one-se" && top1 >= highest - standard_error(highest, images));
-}
-
 double percent(int64_t part, int64_t whole) {
   return 100.0 * static_cast<double>(part) / static_cast<double>(std::max<int64_t>(whole, 1));
 }
@@ -238,8 +229,7 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
     next.best_top1 = e.top1;
     next.best_epoch = row.epoch;
   }
-  const bool chosen =
-      is_chosen(options_.choose, e.top1, next.best_top1, e.seen, next.best_epoch == row.epoch);
+  const bool chosen = is_chosen(options_.choose, e.top1, progress_.best_top1, e.seen);
   if (chosen) {
     next.chosen_top1 = e.top1;
     next.chosen_epoch = row.epoch;
