@@ -26,6 +26,7 @@ Model::Model(const ModelConfig& config, const NamedTensors& values)
   head_bias_ = initializer.trainable("head.bias", {classes},
                                      constant(vpt ? -std::log(0.99f / 0.01f) : 0.0f));
   head_bias_.weight_decay = false;
+  head_weight_.lr_scale = head_bias_.lr_scale = config.head_lr_mult;
 }
 
 Parameters Model::parameters() {

@@ -25,6 +25,7 @@ struct ModelConfig {
   Pool pool = Pool::token;
   bool fc_norm = true;  ///< with a mean: of the rows, then the final norm; else of normalized rows
   HeadInit head_init = HeadInit::vpt;
+  float head_lr_mult = 1.0f;
   DType dtype = DType::f32;  ///< of the frozen backbone and the activations
   Device device = Device::cpu;
   uint64_t seed = 42;

@@ -5,8 +5,8 @@
 
 #include "ops/cross_entropy.h"
 #include "tests/golden.h"
+#include "train/choice.h"
 #include "train/head_fit.h"
-#include "train/metrics.h"
 
 using namespace lspt;
 

@@ -4,7 +4,7 @@
 #include "models/weights/safetensors.h"
 #include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
-#include "train/setup.h"
+#include "train/restore.h"
 
 using namespace lspt;
 using namespace lspt::testing;

@@ -7,9 +7,10 @@
 #include <numeric>
 
 #include "engine/file.h"
+#include "train/choice.h"
 #include "train/commands.h"
 #include "train/metrics.h"
-#include "train/setup.h"
+#include "train/restore.h"
 
 namespace lspt {
 namespace {

@@ -6,7 +6,7 @@
 #include "train/commands.h"
 #include "train/meter.h"
 #include "train/npy.h"
-#include "train/setup.h"
+#include "train/restore.h"
 
 namespace lspt {
 namespace {

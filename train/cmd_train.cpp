@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "train/choice.h"
 #include "train/commands.h"
 #include "train/recipe_file.h"
 #include "train/run.h"

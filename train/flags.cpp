@@ -195,6 +195,8 @@ const std::vector<Flag>& flags() {
       {"lr-base", "", kTrain, kOptim, &O::lr_base, "X",
        "learning rate per 256 images, VPT's rule, in the place of --lr: lr = X * batch size / 256",
        0, big, "", "none"},
+      {"head-lr-mult", "", kTrain, kOptim, &O::head_lr_mult, "X",
+       "multiplies the learning rate of the head", 0, 1e6, "", kByMethod},
       {"min-lr", "", kTrain, kOptim, &O::min_lr, "X", "learning rate where the cosine ends", 0,
        big},
       {"weight-decay", ",--wd", kTrain, kOptim, &O::weight_decay, "X", "weight decay", 0, 1e6, "",

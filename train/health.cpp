@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "train/choice.h"
 #include "train/console.h"
 
 namespace lspt {
@@ -74,6 +75,7 @@ std::string Health::epoch(const std::vector<EpochRow>& rows) {
 }
 
 std::string Health::gates(const PromptTrace& trace) {
+  if (trace.blocks.empty()) return "";
   constexpr const char* names[] = {"input", "forget", "cell", "output"};
   for (size_t gate = 0; gate < 4; ++gate) {
     double share = 0;
@@ -95,6 +97,21 @@ std::string Health::failed(const std::vector<EpochRow>& rows) const {
   if (row.train_loss > 1.05 * guess() + 0.05)
     return format("ended with a training loss of %.3g, worse than guessing", row.train_loss);
   return "";
+}
+
+std::string table_of(const PromptTrace& trace) {
+  std::string text =
+      "LSTM by block: rms of prompts entering, leaving, patch mean, H, C; mean (share saturated) "
+      "of "
+      "gates i, f, g, o";
+  for (size_t l = 0; l < trace.blocks.size(); ++l) {
+    const PromptTrace::Block& b = trace.blocks[l];
+    text += format("\n  %2zu  %.3f %.3f %.3f %.3f %.3f ", l + 1, b.entering, b.leaving, b.mean,
+                   b.hidden, b.memory);
+    for (size_t gate = 0; gate < 4; ++gate)
+      text += format(" %.2f (%.2f)", b.gates[gate], b.saturated[gate]);
+  }
+  return text;
 }
 
 }  // namespace lspt

@@ -50,4 +50,7 @@ class Health {
   std::vector<double> norms_;  // sorted
 };
 
+/// For the log: a line a block.
+std::string table_of(const PromptTrace& trace);
+
 }  // namespace lspt

@@ -32,15 +32,6 @@ std::vector<int64_t> ranks(const Tensor& logits, const std::vector<int>& labels)
   return out;
 }
 
-double standard_error(double top1, int64_t images) {
-  return std::sqrt(top1 * (100 - top1) / static_cast<double>(std::max<int64_t>(images, 1)));
-}
-
-bool is_chosen(const std::string& rule, double top1, double highest, int64_t images) {
-  if (rule == "last" || top1 > highest) return true;
-  return rule == "one-se" && top1 >= highest - standard_error(highest, images);
-}
-
 std::optional<Evaluation> evaluate(Model& model, BatchSource& loader,
                                    const std::function<bool(int64_t)>& progress) {
   const int64_t classes = model.config().num_classes;

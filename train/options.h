@@ -33,7 +33,7 @@ struct Options {
   int64_t lstm_hidden = 0;
   std::string lstm_out = "replace", mean_src = "out", mean_norm = "none", mean_scope = "patches";
   std::string coding_order = "gspc-then-lpc";
-  double forget_bias = 0, lstm_lr_mult = 1, gate_init = 5;
+  double forget_bias = 0, lstm_lr_mult = 1, gate_init = 5, head_lr_mult = 1;
   // optimization
   std::string opt, sched = "step";
   int64_t epochs = 0, warmup_epochs = 0, batch_size = 0, validation_batch_size = 0;

@@ -15,6 +15,7 @@ namespace {
 /// K whatever the features are, and AdamW's steps do not depend on the size of gradients: found on
 /// two data sets and two backbones (tests/study.sh), the optimum is flat within a factor of 3.
 constexpr int64_t kEpochs = 30, kWarmupEpochs = 2, kBatchSize = 32;
+constexpr double kScratchLr = 1e-3, kTunedHeadLrMult = 100;
 struct Recipe {
   const char* method;
   const char* opt;
@@ -28,7 +29,7 @@ struct Recipe {
 };
 constexpr Recipe kRecipes[] = {
     {"linear", "lbfgs", 0, 0, 0, 0, 0.625, 0.625, 1e-4},
-    {"full", "adamw", 1e-4, 0.05, 0, 0, 0.25, 0.25, 1e-4},
+    {"full", "adamw", 1e-5, 0.05, 0, 0, 0.25, 0.25, 1e-4},
     {"vpt-shallow", "adamw", 3e-3, 0.05, 10, 0, 0.25, 0.25, 0.001},
     {"vpt-deep", "adamw", 3e-3, 0.05, 10, 0.1, 0.25, 0.25, 0.001},
     {"gapt", "adamw", 3e-3, 0.05, 10, 0.1, 0.1, 1.0, 0},
@@ -77,7 +78,7 @@ void refuse_idle_flags(const Options& o, bool prompts) {
       {o.opt == "sgd", "--opt sgd", {"momentum"}},
       {o.opt != "lbfgs",
        "--opt sgd or adamw",
-       {"lr", "lr-base", "min-lr", "warmup-epochs", "sched", "clip-grad"}},
+       {"lr", "lr-base", "min-lr", "head-lr-mult", "warmup-epochs", "sched", "clip-grad"}},
   };
   for (const auto& rule : rules)
     for (const char* flag : rule.flags)
@@ -110,7 +111,11 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
           "--lr-base: contradicts --lr; give one of them");
   if (o.has("lr-base")) o.lr = o.lr_base * static_cast<double>(o.batch_size) / 256;
   const double sgd_lr = moco ? recipe.sgd_lr_moco : recipe.sgd_lr;
-  if (!o.has("lr-base")) fill("lr", o.lr, sgd ? sgd_lr : lbfgs ? 0 : recipe.lr);
+  // A backbone that is pretrained moves a little, from random values a lot.
+  const bool tuned = o.method == "full" && (weights || !o.weights.empty());
+  const double adamw_lr = o.method == "full" && !tuned ? kScratchLr : recipe.lr;
+  if (!o.has("lr-base")) fill("lr", o.lr, sgd ? sgd_lr : lbfgs ? 0 : adamw_lr);
+  fill("head-lr-mult", o.head_lr_mult, tuned && o.opt == "adamw" ? kTunedHeadLrMult : 1.0);
   fill("weight-decay", o.weight_decay,
        sgd     ? recipe.sgd_weight_decay
        : lbfgs ? 0
@@ -194,6 +199,7 @@ ModelConfig model_config(const Options& o, int num_classes) {
   config.num_classes = num_classes;
   config.pool = o.pool == "avg" ? Pool::avg : o.pool == "patches" ? Pool::patches : Pool::token;
   config.fc_norm = o.fc_norm != "0";  // checkpoints from before the flag have "auto": norm of mean
+  config.head_lr_mult = static_cast<float>(o.head_lr_mult);
   config.head_init = o.init_head == "vpt" ? HeadInit::vpt : HeadInit::zero;
   config.dtype = o.dtype == "bf16" ? DType::bf16 : DType::f32;
   config.device = device_of(o);

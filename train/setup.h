@@ -57,29 +57,10 @@ struct Backbone {
 /// Loads and identifies --weights for the model that the options name.
 Backbone load_weights(const Options& options);
 
+/// load_backbone as the options have it: with the final norm that --mae-norm asks for.
+LoadedBackbone load_for(const Options& options, const ViTConfig& vit);
+
 /// What the file was found to be, for people.
 void say_weights(Console& console, const Backbone& backbone);
-
-/// The model of a checkpoint with its trained values. Its frozen backbone comes from `weights` if
-/// not empty, else from where the checkpoint says, which is brought up to date; another file is
-/// refused with Error(mismatch), unless it holds the same values in another precision
-/// (same_backbone), a missing one with Error(kWeights). If `loaded` is that file it is not read
-/// again.
-std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weights,
-                               ErrorKind mismatch, Console& console,
-                               const Backbone* loaded = nullptr);
-
-struct Restored {
-  Checkpoint checkpoint;
-  std::unique_ptr<Model> model;
-};
-/// The machine as `given` says, its --checkpoint, and the model of that.
-Restored restore_for(const Options& given, Console& console);
-
-/// A checkpoint's settings with what `given` says about the data set.
-Options with_data(const Options& saved, const Options& given);
-
-/// Trainable values under their names.
-NamedTensors trained_values(Model& model);
 
 }  // namespace lspt

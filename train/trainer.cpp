@@ -5,7 +5,9 @@
 
 #include "engine/file.h"
 #include "ops/cross_entropy.h"
+#include "train/choice.h"
 #include "train/recipes.h"
+#include "train/restore.h"
 #include "train/signals.h"
 
 namespace lspt {
@@ -158,7 +160,7 @@ float Trainer::train_step(const Batch& batch, double lr) {
           progress_.step + 1, " of ", train_.batches(), ", learning rate ", lr,
           "\nThe update before made the weights too large", ". Try a smaller --lr; ",
           folder_.path(), " keeps the last good checkpoint, if any");
-  if (progress_.updates == 0 && progress_.seen == 0) warn(health_.first_loss(value));
+  if (progress_.epoch == 0 && progress_.step == 0) warn(health_.first_loss(value));
   // The device has just been waited for: the norm of the step before is there.
   if (optimizer_.updates() > 0)
     warn(health_.gradient(optimizer_.gradient_norm(), progress_.epoch + 1));
@@ -219,39 +221,25 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   row.eval_top1 = e.top1;
   row.eval_top5 = e.top5;
   rows_.push_back(row);
-  Progress next{.epoch = row.epoch,
-                .updates = progress_.updates,
-                .best_top1 = progress_.best_top1,
-                .best_epoch = progress_.best_epoch,
-                .chosen_top1 = progress_.chosen_top1,
-                .chosen_epoch = progress_.chosen_epoch};
-  if (e.top1 > next.best_top1) {
-    next.best_top1 = e.top1;
-    next.best_epoch = row.epoch;
-  }
-  const bool chosen = is_chosen(options_.choose, e.top1, progress_.best_top1, e.seen);
-  if (chosen) {
-    next.chosen_top1 = e.top1;
-    next.chosen_epoch = row.epoch;
-  }
-  progress_ = next;
+  // Warnings are kept in the checkpoints that follow.
+  const std::string unwell[] = {health_.epoch(rows_), look_inside(row.epoch == options_.epochs)};
+  progress_ = after_epoch(progress_, options_.choose, e.top1, e.seen);
+  const bool chosen = progress_.chosen_epoch == row.epoch;
   // Checkpoints first: rows of epochs that no checkpoint has are dropped when a run goes on.
   if (chosen) save("best.safetensors");
   save("last.safetensors");
   write_atomically(folder_.file("metrics.csv"), csv_of(rows_));
   write_atomically(folder_.file("curves.svg"),
                    curves_svg(rows_, options_.method + ", " + options_.model, split_));
-  const bool highest = progress_.best_epoch == row.epoch;
   console_.line(format(
       "%-5s  epoch %lld/%lld  loss %.4f  Acc@1 %.4f (s.e. %.1f)  Acc@5 %.4f  "
       "(%.1f s)%s",
       split_.c_str(), static_cast<long long>(row.epoch), static_cast<long long>(options_.epochs),
       e.loss, e.top1, standard_error(e.top1, e.seen), e.top5, evaluation_seconds_,
-      highest  ? "  highest so far"
-      : chosen ? "  kept"
-               : ""));
-  warn(health_.epoch(rows_));
-  look_inside(row.epoch == options_.epochs);
+      progress_.best_epoch == row.epoch ? "  highest so far"
+      : chosen                          ? "  kept"
+                                        : ""));
+  for (const std::string& text : unwell) warn(text);
   if (out_of_patience() && progress_.epoch < options_.epochs)
     console_.line(format(
         "stopped: no higher top-1 in the %lld epochs since epoch %lld (--patience)",
@@ -262,29 +250,17 @@ void Trainer::warn(const std::string& text) {
   if (!text.empty()) console_.warn(text);
 }
 
-/// What the LSTM's gates do to a few of the images just evaluated.
-void Trainer::look_inside(bool last) {
-  if (options_.carry != "lstm") return;
+/// What the LSTM's gates do to a few of the images just evaluated: a warning, or "".
+std::string Trainer::look_inside(bool last) {
+  if (options_.carry != "lstm") return "";
+  constexpr int64_t kFew = 8;
   Batch batch;
   evaluation_.start(0);
-  if (!evaluation_.next(batch)) return;
-  constexpr int64_t kFew = 8;
+  if (!evaluation_.next(batch)) return "";
   const PromptTrace trace =
       model_.trace(batch.images.slice(0, std::min(kFew, batch.images.dim(0))));
-  if (trace.blocks.empty()) return;
-  warn(health_.gates(trace));
-  if (!last) return;
-  console_.log(
-      "LSTM by block: rms of prompts entering, leaving, patch mean, H, C; mean (share "
-      "saturated) of gates i, f, g, o");
-  for (size_t l = 0; l < trace.blocks.size(); ++l) {
-    const PromptTrace::Block& b = trace.blocks[l];
-    std::string line = format("  %2zu  %.3f %.3f %.3f %.3f %.3f ", l + 1, b.entering, b.leaving,
-                              b.mean, b.hidden, b.memory);
-    for (size_t gate = 0; gate < 4; ++gate)
-      line += format(" %.2f (%.2f)", b.gates[gate], b.saturated[gate]);
-    console_.log(line);
-  }
+  if (last && !trace.blocks.empty()) console_.log(table_of(trace));
+  return health_.gates(trace);
 }
 
 bool Trainer::out_of_patience() const {

@@ -52,7 +52,7 @@ class Trainer {
   std::optional<Evaluation> evaluate_epoch();
   void finish_epoch(EpochRow row, const Evaluation& evaluation);
   bool out_of_patience() const;
-  void look_inside(bool last);
+  std::string look_inside(bool last);
   void warn(const std::string& text);
   void save(const std::string& name);
   int stop();
