@@ -111,6 +111,10 @@ int run_eval(const Options& given) {
   const auto& samples = split == "train" ? dataset.train
                         : split == "val" ? dataset.val
                                          : dataset.test;
+  if (data_digest_of(dataset) != checkpoint.data_digest)
+    console.line(
+        "note: other images, or another split, than the run had: it may have been trained on "
+        "some of these");
   require(!samples.empty(), ErrorKind::kData, "eval: ", o.data, " has no ", split, " images");
   Loader loader(samples, loader_options(o, false));
   const auto e = evaluate(model, loader, [&](int64_t done) {

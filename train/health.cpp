@@ -54,7 +54,10 @@ std::string Health::gradient(double norm, int64_t epoch) {
 std::string Health::epoch(const std::vector<EpochRow>& rows) {
   if (rows.empty() || settings_.classes < 2) return "";
   const EpochRow& row = rows.back();
-  if (row.epoch > settings_.warmup_epochs && row.train_loss > 1.05 * guess() + 0.05) {
+  const auto too_high = [&](const EpochRow& r) {
+    return r.epoch > settings_.warmup_epochs && r.train_loss > 1.05 * guess() + 0.05;
+  };
+  if (rows.size() > 1 && too_high(row) && too_high(rows[rows.size() - 2])) {
     const std::string text =
         say("loss",
             format("after the warm-up the training loss is %.3g, worse than guessing (ln %lld = "

@@ -29,9 +29,9 @@ class Health {
   std::string first_loss(double loss);
   /// gradients: a norm of 100 times the median so far, or none that is a number; after 20 steps.
   std::string gradient(double norm, int64_t epoch);
-  /// loss: a mean training loss above ln K after the warm-up. chance: top-1 of training and
-  /// evaluation within two standard errors of chance in a third of the run's epochs, three at
-  /// least, where there are enough training images to tell.
+  /// loss: a mean training loss above ln K in two epochs running after the warm-up. chance: top-1
+  /// of training and evaluation within two standard errors of chance in a third of the run's
+  /// epochs, three at least, where there are enough training images to tell.
   std::string epoch(const std::vector<EpochRow>& rows);
   /// gates: more than half of a gate's values, over all blocks, within 1 % of an end of their
   /// range.

@@ -56,6 +56,11 @@ int64_t elements(const Parameters& parameters) {
   return count;
 }
 
+std::string pool_text(const Options& o) {
+  if (o.pool == "token") return o.pool;
+  return o.pool + (o.fc_norm == "0" ? " of normalized rows" : ", then normalized");
+}
+
 std::string recipe_text_of(const Options& o) {
   const std::string decay =
       o.opt == "lbfgs" && o.weight_decay == 0 ? "chosen" : format("%g", o.weight_decay);
@@ -68,8 +73,9 @@ std::string recipe_text_of(const Options& o) {
 }
 
 void say_start(Console& console, const Options& o, Model& model, const Dataset& dataset) {
-  console.line("model: " + o.model + " at " + std::to_string(o.img_size) + " px, pool " + o.pool +
-               ", " + o.dtype + " on " + device_text(o) + " + loader " + std::to_string(o.workers));
+  console.line("model: " + o.model + " at " + std::to_string(o.img_size) + " px, pool " +
+               pool_text(o) + ", " + o.dtype + " on " + device_text(o) + " + loader " +
+               std::to_string(o.workers));
   const int64_t trainable = elements(model.trainable()), total = elements(model.parameters());
   console.line("method: " + o.method +
                (o.prompts > 0 ? " with " + std::to_string(o.prompts) + " prompts" : "") +
