@@ -188,11 +188,12 @@ void Trainer::report_step(const EpochRow& row, double loss, double seconds, int6
                       wait, eta.c_str()));
   // The first and the last step of an epoch always, so that short epochs are not silent.
   if (done != begun + 1 && done != steps && (done - begun) % options_.log_interval != 0) return;
+  const std::string rate = kept_ ? "" : format("  lr %.3g", row.lr);
   const std::string text = format(
-      "Train: epoch %lld/%lld [%4lld/%lld]  loss %.4f (%.4f)  Acc@1 %.2f  lr %.3g  %.1f img/s  "
+      "Train: epoch %lld/%lld [%4lld/%lld]  loss %.4f (%.4f)  Acc@1 %.2f%s  %.1f img/s  "
       "data %.0f%%  ETA %s",
-      epoch, epochs, at, of, loss, row.train_loss, row.train_top1, row.lr, row.images_per_second,
-      wait, eta.c_str());
+      epoch, epochs, at, of, loss, row.train_loss, row.train_top1, rate.c_str(),
+      row.images_per_second, wait, eta.c_str());
   if (console_.has_bar())
     console_.log(text);
   else
