@@ -43,6 +43,30 @@ TEST_CASE("a first loss far above ln K is said once, and what to try") {
   CHECK(Health(none, later).first_loss(25) == "");
 }
 
+TEST_CASE(
+    "a head of zeros starts at ln K whatever the features are, VPT's far off where they are "
+    "large") {
+  const NamedTensors backbone = golden::read("backbone");
+  const Tensor& images = golden::at(backbone, "images");
+  for (const std::string& method : method_names())
+    for (const HeadInit init : {HeadInit::zero, HeadInit::vpt}) {
+      CAPTURE(method);
+      ModelConfig config = golden::config(method, 3, Pool::token);
+      config.head_init = init;
+      NamedTensors values = backbone;
+      values["norm.weight"] = Tensor({config.vit.embed_dim});
+      fill(values["norm.weight"], 30);
+      Model model(config, values);
+      const double loss =
+          cross_entropy(model.forward(images), one_hot({3, 0, 2}, 5)).value.to_vector()[0];
+      std::vector<std::string> said;
+      HealthSettings settings = kTen;
+      settings.classes = 5;
+      CHECK((Health(said, settings).first_loss(loss) == "") == (init == HeadInit::zero));
+      if (init == HeadInit::zero) CHECK(loss == doctest::Approx(std::log(5.0)));
+    }
+}
+
 TEST_CASE("a loss above guessing after the warm-up, and accuracy at chance, are said") {
   std::vector<std::string> said;
   Health health(said, kTen);
