@@ -132,10 +132,11 @@ const std::vector<Flag>& flags() {
        "how position embeddings become those of another image size; auto: as the code of the "
        "weights' authors: antialiased (timm), bicubic (MAE, Hugging Face), offset (DINO, DINOv2), "
        "bilinear (Google)"},
-      {"init-head", ",--head-init", kTrain, kModel, &O::init_head, "zero,vpt,PATH",
-       "how the head starts: zero, all classes alike; vpt, at random as VPT's does; or as a linear "
-       "probe's of the same backbone, data and split, a run folder or checkpoint",
-       0, 0, "", "zero; in published recipes vpt"},
+      {"init-head", ",--head-init", kTrain, kModel, &O::init_head, "auto,zero,vpt,PATH",
+       "how the head starts: zero, all classes alike; vpt, at random as VPT's does; PATH, as a "
+       "linear "
+       "probe's of the same backbone, data and split, a run folder or checkpoint; auto: zero, with "
+       "which prompts end higher than from a probe's"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
       {"train-per-class", "", kSynth, kData, &O::train_per_class, "N", "training images a class", 1,

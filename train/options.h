@@ -25,7 +25,7 @@ struct Options {
   bool no_aug = false;
   // model
   std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";
-  std::string mae_norm = "stored", fc_norm = "auto", pos_interpolation = "auto", init_head = "zero";
+  std::string mae_norm = "stored", fc_norm = "auto", pos_interpolation = "auto", init_head = "auto";
   int64_t prompts = 0;
   double prompt_dropout = 0;
   std::string new_prompts, carry, gspc, attn_temp;

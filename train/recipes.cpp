@@ -101,6 +101,7 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   fill("prompts", o.prompts, recipe.prompts);
   fill("prompt-dropout", o.prompt_dropout, recipe.prompt_dropout);
   fill("opt", o.opt, recipe.opt);
+  if (o.init_head == "auto") o.init_head = "zero";
   const bool sgd = o.opt == "sgd", lbfgs = o.opt == "lbfgs";
   require(!lbfgs || o.method == "linear", ErrorKind::kUsage,
           "--opt lbfgs: fits a linear head; --method ", o.method, " trains more");
