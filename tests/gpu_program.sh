@@ -55,10 +55,16 @@ result "a checkpoint of the GPU evaluates the same on the CPU"
 result "predict"
 $train --method full --dtype bf16 --device cuda --epochs 1 --clip-grad 1 --output full >out 2>err
 result "train everything in bf16, gradients limited"
-probe="$train --method linear --no-aug --device cuda --epochs 3"
+probe="$train --method linear --no-aug --opt sgd --device cuda --epochs 3"
 $probe --output probe >out 2>err && $probe --cuda-graph off --output plain_probe >out 2>err
 cmp probe/last.safetensors plain_probe/last.safetensors >err 2>&1
 result "a linear probe on kept features"
+fit="$LSPT train --data birds $tiny --batch-size 4 --workers 1 --seed 5 --method linear --epochs 2"
+$fit --device cuda --output fit >out 2>err && $fit --device cpu --output fit_cpu >out 2>err
+awk -F, 'NR == FNR { loss[FNR] = $4; next }
+  FNR > 1 { d = $4 - loss[FNR]; if (d < 0) d = -d; if (d > 1e-2 * loss[FNR]) bad = 1; n++ }
+  END { exit bad || n != 2 }' fit_cpu/metrics.csv fit/metrics.csv
+result "a head that is fitted there is the CPU's"
 "$LSPT" bench $tiny --device cuda --method forward,lspt --dtype bf16 --prompts 2 --batch-size 2 \
   --iterations 1 --warmup 0 --json >out 2>err
 [ "$(grep -c '"ops":\[' out)" -eq 2 ]

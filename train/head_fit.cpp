@@ -40,18 +40,19 @@ struct Scaling {
   /// The rows that `take` says, by image.
   template <typename Take>
   Tensor rows(const KeptFeatures& x, std::vector<int64_t>& labels, const Take& take) const {
-    std::vector<float> z;
+    for (size_t row = 0; row < x.labels.size(); ++row)
+      if (take(x.indices[row])) labels.push_back(x.labels[row]);
+    const Tensor z({static_cast<int64_t>(labels.size()), static_cast<int64_t>(mean.size())});
+    float* to = z.data<float>();
     size_t row = 0;
-    for (const Tensor& batch : x.batches)
-      for (int64_t i = 0; i < batch.rows(); ++i, ++row) {
-        if (!take(x.indices[row])) continue;
-        labels.push_back(x.labels[row]);
-        const float* value = batch.data<float>() + i * batch.cols();
-        for (size_t d = 0; d < mean.size(); ++d)
-          z.push_back(static_cast<float>((static_cast<double>(value[d]) - mean[d]) / s));
-      }
-    return Tensor::from(z,
-                        {static_cast<int64_t>(labels.size()), static_cast<int64_t>(mean.size())});
+    for (const Tensor& batch : x.batches) {
+      const float* value = batch.data<float>();
+      for (int64_t i = 0; i < batch.rows(); ++i, value += batch.cols())
+        if (take(x.indices[row++]))
+          for (size_t d = 0; d < mean.size(); ++d)
+            *to++ = static_cast<float>((static_cast<double>(value[d]) - mean[d]) / s);
+    }
+    return z;
   }
 };
 
