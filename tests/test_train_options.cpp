@@ -121,6 +121,15 @@ TEST_CASE("recipes fill what was not given and nothing else") {
   Options full = parse({"train", "--method", "full"}).options;
   resolve(full, std::nullopt);
   CHECK(full.opt == "adamw");
+  // Random values learn nothing below a head of zeros.
+  CHECK(full.init_head == "vpt");
+  CHECK(full.lr == 1e-3);
+  CHECK(full.head_lr_mult == 1);
+  Options tuned = parse({"train", "--method", "full", "--weights", "w"}).options;
+  resolve(tuned, std::nullopt);
+  CHECK(tuned.init_head == "zero");
+  CHECK(tuned.lr == 1e-5);
+  CHECK(tuned.head_lr_mult == 100);
 
   // Without epochs to spare there is no warm-up.
   Options one = parse({"train", "--epochs", "1"}).options;

@@ -136,7 +136,7 @@ const std::vector<Flag>& flags() {
        "how the head starts: zero, all classes alike; vpt, at random as VPT's does; PATH, as a "
        "linear "
        "probe's of the same backbone, data and split, a run folder or checkpoint; auto: zero, with "
-       "which prompts end higher than from a probe's"},
+       "which prompts end higher than from a probe's; vpt for --method full without --weights"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
       {"train-per-class", "", kSynth, kData, &O::train_per_class, "N", "training images a class", 1,

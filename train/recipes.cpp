@@ -32,7 +32,7 @@ struct Recipe {
 };
 constexpr Recipe kRecipes[] = {
     {"linear", "lbfgs", 0, 0, 0, 0, 0.625, 0.625, 1e-4},
-    {"full", "adamw", 1e-5, 0.05, 0, 0, 0.01, 0.01, 1e-4},
+    {"full", "adamw", 1e-5, 0.01, 0, 0, 0.01, 0.01, 1e-4},
     {"vpt-shallow", "adamw", 3e-3, 0.05, 10, 0, 0.25, 0.25, 0.001},
     {"vpt-deep", "adamw", 3e-3, 0.05, 10, 0.1, 0.25, 0.25, 0.001},
     {"gapt", "adamw", 3e-3, 0.05, 10, 0.1, 0.1, 1.0, 0},
@@ -101,7 +101,6 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   fill("prompts", o.prompts, recipe.prompts);
   fill("prompt-dropout", o.prompt_dropout, recipe.prompt_dropout);
   fill("opt", o.opt, recipe.opt);
-  if (o.init_head == "auto") o.init_head = "zero";
   const bool sgd = o.opt == "sgd", lbfgs = o.opt == "lbfgs";
   require(!lbfgs || o.method == "linear", ErrorKind::kUsage,
           "--opt lbfgs: fits a linear head; --method ", o.method, " trains more");
@@ -117,6 +116,7 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   const double sgd_lr = moco ? recipe.sgd_lr_moco : recipe.sgd_lr;
   // A backbone that is pretrained moves a little, from random values a lot.
   const bool tuned = o.method == "full" && (weights || !o.weights.empty());
+  if (o.init_head == "auto") o.init_head = o.method == "full" && !tuned ? "vpt" : "zero";
   const double adamw_lr = o.method == "full" && !tuned ? kScratchLr : recipe.lr;
   if (!o.has("lr-base")) fill("lr", o.lr, sgd ? sgd_lr : lbfgs ? 0 : adamw_lr);
   fill("head-lr-mult", o.head_lr_mult, tuned && o.opt == "adamw" ? kTunedHeadLrMult : 1.0);
