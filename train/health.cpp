@@ -84,7 +84,7 @@ std::string Health::gates(const PromptTrace& trace) {
     double share = 0;
     for (const PromptTrace::Block& block : trace.blocks)
       share += block.saturated[gate] / static_cast<double>(trace.blocks.size());
-    if (share <= 0.5) continue;
+    if (share <= (gate == 2 ? 0.9 : 0.5)) continue;
     return say("gates",
                format("%.0f %% of the LSTM's %s gates are saturated and pass no gradient on. "
                       "Try --lstm-lr-mult 0.1, or a lower --lr",

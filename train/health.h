@@ -34,7 +34,7 @@ class Health {
   /// epochs, three at least, where there are enough training images to tell.
   std::string epoch(const std::vector<EpochRow>& rows);
   /// gates: more than half of a gate's values, over all blocks, within 1 % of an end of their
-  /// range.
+  /// range; of the cell gate's nine tenths, for a tanh at its ends is still an input.
   std::string gates(const PromptTrace& trace);
 
   /// Why a run with these epochs has taught its model nothing, or "".
