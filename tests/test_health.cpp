@@ -38,7 +38,7 @@ TEST_CASE("a first loss far above ln K is said once, and what to try") {
   CHECK(health.first_loss(25) == "");
   CHECK(said == std::vector<std::string>{"first-loss"});
   HealthSettings later = kTen;
-  later.resumed = true;
+  later.fresh = false;
   std::vector<std::string> none;
   CHECK(Health(none, later).first_loss(25) == "");
 }

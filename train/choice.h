@@ -12,12 +12,11 @@ double standard_error(double top1, int64_t images);
 /// is the highest top-1 of the epochs before it, and `rule` --choose.
 ///   best     it is higher than all before (timm)
 ///   last     always (VPT)
-///   one-se   it is within one standard error of the highest: the one-standard-error rule of
-///   Breiman
-///            et al. 1984, "Classification and Regression Trees", 3.4.3. What is no worse than
-///            chance could make the best is taken for equal to it, and of equals the last is taken,
-///            at which the learning rate has come down. Of the 30 images of a small validation
-///            split the highest top-1 is mostly luck.
+///   one-se   it is within one standard error of the highest: the one-standard-error rule of CART
+///            (Breiman et al. 1984, "Classification and Regression Trees", 3.4.3). What is no worse
+///            than chance could make the best is taken for equal to it, and of equals the last is
+///            taken, at which the learning rate has come down. Of the 30 images of a small
+///            validation split the highest top-1 is mostly luck.
 bool is_chosen(const std::string& rule, double top1, double highest, int64_t images);
 
 /// Where the run stands when an epoch with that top-1 on so many images is done.

@@ -36,8 +36,7 @@ Options resumed_options(const Options& given, const Checkpoint& checkpoint) {
   require(differences.empty(), ErrorKind::kUsage, "--resume ", given.resume,
           ": these settings cannot change in the middle of a run", differences,
           "\nLeave them out, or start a new run with another --output");
-  // As for a new run: there is nothing to see in a second look where nothing is random.
-  if (out.opt == "lbfgs" && (out.no_aug || out.transform == "vtab")) out.epochs = 1;
+  if (one_look(out)) out.epochs = 1;
   if (!given.has("output")) out.output = resumed_folder(given);
   out.given = given.given;
   return out;

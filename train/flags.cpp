@@ -7,7 +7,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       {"train", kTrain, "Tune a model on a data set.",
        "lspt train --data CUB_200_2011 --weights mae_pretrain_vit_base.pth --method lspt "
-       "--prompts 50 --dtype bf16 --output runs/birds"},
+       "--dtype bf16 --output runs/birds"},
       {"sweep", kSweep, "Choose settings on the validation images, then repeat over seeds.",
        "lspt sweep --recipe vpt-deep/fgvc --data CUB_200_2011 --weights mae_pretrain_vit_base.pth "
        "--sweep lr-base=0.5,1,5 --sweep weight-decay=0,1e-4 --seeds 3"},
@@ -125,8 +125,7 @@ const std::vector<Flag>& flags() {
        "loader leaves its fc_norm"},
       {"fc-norm", "", kTrain | kFeatures, kModel, &O::fc_norm, "auto|0|1",
        "with a mean in --pool: 1 normalizes the mean (MAE, GaPT), 0 takes the mean of normalized "
-       "rows "
-       "(DINOv2, Hugging Face, timm without fc_norm); auto: as the weights' family does"},
+       "rows (DINOv2, Hugging Face, timm without fc_norm); auto: as the weights' family does"},
       {"pos-interpolation", "", kTrain | kFeatures, kModel, &O::pos_interpolation,
        "auto|antialiased|bicubic|offset|bilinear",
        "how position embeddings become those of another image size; auto: as the code of the "
@@ -134,9 +133,9 @@ const std::vector<Flag>& flags() {
        "bilinear (Google)"},
       {"init-head", ",--head-init", kTrain, kModel, &O::init_head, "auto,zero,vpt,PATH",
        "how the head starts: zero, all classes alike; vpt, at random as VPT's does; PATH, as a "
-       "linear "
-       "probe's of the same backbone, data and split, a run folder or checkpoint; auto: zero, with "
-       "which prompts end higher than from a probe's; vpt for --method full without --weights"},
+       "linear probe's of the same backbone, data and split, a run folder or checkpoint; auto: "
+       "zero, with which prompts end higher than from a probe's; vpt for --method full without "
+       "--weights"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
       {"train-per-class", "", kSynth, kData, &O::train_per_class, "N", "training images a class", 1,

@@ -18,8 +18,8 @@ struct FitReport {
   int64_t tried = 0;                  ///< decays; 0 where none was chosen
 };
 
-/// Multinomial logistic regression by L-BFGS (Liu and Nocedal 1989; liblbfgs). With z = (x -
-/// mean)/s, `mean` by channel and s the root mean square of all channels around it,
+/// Multinomial logistic regression by L-BFGS (Liu and Nocedal 1989; liblbfgs). With
+/// z = (x - mean) / s, `mean` by channel and s the root mean square of all channels around it,
 ///   minimize over W (K, D), b (K)   mean cross-entropy of z W^T + b  +  decay / 2 |W|^2,
 /// from the head that the model has; it gets W / s and b - W mean / s. One s for all channels makes
 /// a decay mean the same for every backbone and leaves the solution what it is.

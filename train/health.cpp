@@ -27,7 +27,7 @@ bool Health::at_chance(const EpochRow& row) const {
 }
 
 std::string Health::first_loss(double loss) {
-  if (settings_.resumed || settings_.classes < 2 || loss <= 1.5 * guess() + 0.5) return "";
+  if (!settings_.fresh || settings_.classes < 2 || loss <= 1.5 * guess() + 0.5) return "";
   return say(
       "first-loss",
       format("the first loss is %.3g, and guessing gives ln %lld = %.3g: the head starts far "

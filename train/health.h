@@ -14,7 +14,7 @@ struct HealthSettings {
   int64_t classes = 0, epochs = 0, warmup_epochs = 0;
   double chance = 0;  ///< percent: the largest class's share of the training images
   int64_t train_images = 0, eval_images = 0;
-  bool resumed = false;
+  bool fresh = true;  ///< a new run on pretrained weights: its first loss says how the head starts
 };
 
 /// Each function returns a line to warn with, what to try included, or "" if there is nothing to

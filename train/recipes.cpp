@@ -91,6 +91,8 @@ void refuse_idle_flags(const Options& o, bool prompts) {
 
 }  // namespace
 
+bool one_look(const Options& o) { return o.opt == "lbfgs" && (o.no_aug || o.transform == "vtab"); }
+
 void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   const Recipe& recipe = recipe_of(o.method);
   const bool moco = weights && weights->family == Family::moco_v3;
@@ -105,8 +107,7 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   require(!lbfgs || o.method == "linear", ErrorKind::kUsage,
           "--opt lbfgs: fits a linear head; --method ", o.method, " trains more");
   fill("epochs", o.epochs, kEpochs);
-  // Where nothing is random a second look at an image shows nothing new.
-  if (lbfgs && (o.no_aug || o.transform == "vtab")) o.epochs = 1;
+  if (one_look(o)) o.epochs = 1;
   fill("warmup-epochs", o.warmup_epochs, lbfgs ? 0 : std::min(kWarmupEpochs, (o.epochs + 4) / 10));
   fill("batch-size", o.batch_size, kBatchSize);
   fill("validation-batch-size", o.validation_batch_size, o.batch_size);

@@ -22,6 +22,9 @@ struct WeightsHint {
 /// Error(kUsage) for a flag that the method cannot use.
 void resolve(Options& options, const std::optional<WeightsHint>& weights);
 
+/// Whether --opt lbfgs need look at an image once only: nothing is random. Its run has one epoch.
+bool one_look(const Options& options);
+
 /// Settles --transform and what goes with it for a data set of that layout. Throws Error(kUsage)
 /// for a flag that the transform cannot use.
 void resolve_transform(Options& options, const std::string& layout);

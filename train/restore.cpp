@@ -43,17 +43,15 @@ std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weight
                      sha256_of(options.weights),
                      {}};
     const bool same_file = backbone.file.sha256 == saved.sha256;
-    const auto refusal = [&] {
-      fail(mismatch, "backbone ", options.weights,
-           ": not the file that the checkpoint was trained on, nor its values in another "
-           "precision\n  found    ",
-           backbone.file.bytes, " bytes, sha256 ", backbone.file.sha256, "\n  expected ",
-           saved.bytes, " bytes, sha256 ", saved.sha256, " (", saved.path, ")");
-    };
-    if (!same_file && !saved.sketch) refusal();
-    backbone.loaded = load_for(options, config.vit);
-    backbone.file.sketch = sketch_of(backbone.loaded.values);
-    if (!same_file && !sketches_agree(saved.sketch, backbone.file.sketch)) refusal();
+    if (same_file || saved.sketch) {
+      backbone.loaded = load_for(options, config.vit);
+      backbone.file.sketch = sketch_of(backbone.loaded.values);
+    }
+    require(same_backbone(saved, backbone.file), mismatch, "backbone ", options.weights,
+            ": not the file that the checkpoint was trained on, nor its values in another "
+            "precision\n  found    ",
+            backbone.file.bytes, " bytes, sha256 ", backbone.file.sha256, "\n  expected ",
+            saved.bytes, " bytes, sha256 ", saved.sha256, " (", saved.path, ")");
     say_weights(console, backbone);
     if (!same_file)
       console.line(

@@ -93,6 +93,8 @@ void say_start(Console& console, const Options& o, Model& model, const Dataset& 
   console.line("images: " + o.transform + ", " + o.interpolation + ", normalization " +
                o.normalization);
   console.line("recipe: " + (o.recipe.empty() ? "" : o.recipe + ": ") + recipe_text_of(o));
+  if (one_look(o))
+    console.line("  note: nothing is random, a second look at an image shows nothing new: 1 epoch");
   if (o.epochs <= o.warmup_epochs && o.opt != "lbfgs")
     console.warn(
         format("all %lld epochs lie in the warm-up of %lld: the learning rate reaches %.2g "

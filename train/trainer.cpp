@@ -57,7 +57,8 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
                                .chance = chance,
                                .train_images = train.samples(),
                                .eval_images = evaluation.samples(),
-                               .resumed = progress_.epoch > 0 || progress_.step > 0}) {
+                               .fresh = progress_.epoch == 0 && progress_.step == 0 &&
+                                        !state.backbone.path.empty()}) {
   set_decay_groups(model.trainable(), optimizer_config(options_).kind);
   if (progress_.updates > 0) optimizer_.load_state(state.optimizer, progress_.updates);
   if (options_.opt == "lbfgs") kept_.emplace();
@@ -127,14 +128,11 @@ void Trainer::fit() {
   if ((first || last) && split_ == "val")
     choice = *keep_features(model_, evaluation_, 0, [] { return true; });
   console_.bar("fitting the head");
-  const FitReport report = fit_head(model_, *kept_, choice,
-                                    first  ? 1.0
-                                    : last ? 10 * decay_
-                                           : decay_,
-                                    first || last,
-                                    {.decay = options_.weight_decay,
-                                     .smoothing = options_.label_smoothing,
-                                     .seed = static_cast<uint64_t>(options_.seed)});
+  const FitReport report =
+      fit_head(model_, *kept_, choice, last && !first ? 10 * decay_ : decay_, first || last,
+               {.decay = options_.weight_decay,
+                .smoothing = options_.label_smoothing,
+                .seed = static_cast<uint64_t>(options_.seed)});
   decay_ = static_cast<float>(report.decay);  // as the checkpoint has it
   const std::string how =
       report.tried > 0 ? format(" (best of %lld on %s)", static_cast<long long>(report.tried),

@@ -10,16 +10,15 @@ namespace lspt {
 /// g with g * g = rows, 0 if there is none.
 int64_t grid_side(int64_t rows);
 
-/// How a table of g x g becomes one of grid x grid; families differ, and the tokens with them (5 %
-/// at 16 x 16 from 37 x 37). Output i of an axis looks at s (i + 1/2) - 1/2 of the input, s = g /
-/// grid.
+/// How a table of g x g becomes one of grid x grid; families differ, and their tokens with them (5
+/// % at 16 x 16 from 37 x 37). Output i of an axis looks at s (i + 1/2) - 1/2 of the input, where
+/// s = g / grid.
 ///   antialiased  Keys' cubic, a = -1/2; taps widened by s when shrinking; weights renormalised at
 ///                the border. torch's interpolate(mode='bicubic', antialias=True); timm
 ///   bicubic      Keys' cubic, a = -3/4, four taps, clamped at the border, also when shrinking:
 ///                torch's interpolate(mode='bicubic'); MAE's fine-tuning code and Hugging Face
-///   offset       the same with s = g / (grid + 0.1), which is what the scale factor that DINO's
-///   and
-///                DINOv2's code passes to torch amounts to
+///   offset       the same with s = g / (grid + 0.1): the scale factor that the code of DINO and
+///                DINOv2 passes to torch
 ///   bilinear     two taps, clamped at the border. torch's interpolate(mode='bilinear'); timm for
 ///                Google's .npz files
 enum class Resample { antialiased, bicubic, offset, bilinear };
