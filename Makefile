@@ -212,8 +212,7 @@ demo:
 	$(BUILD)/lspt train --data $(DEMO)/birds_a --model vit_tiny_patch16_64 --method full --pool patches --dtype bf16 \
 	  --epochs 24 --warmup-epochs 2 --batch-size 16 --lr 1e-3 --output $(DEMO)/backbone
 	$(BUILD)/lspt train --data $(DEMO)/birds_b --model vit_tiny_patch16_64 --weights $(DEMO)/backbone/best.safetensors \
-	  --method lspt --pool patches --prompts 4 --dtype bf16 --opt adamw --epochs 30 --warmup-epochs 2 --batch-size 16 --lr 1e-2 \
-	  --output $(DEMO)/lspt
+	  --method lspt --pool patches --prompts 4 --lstm-lr-mult 0.1 --dtype bf16 --output $(DEMO)/lspt
 	$(BUILD)/lspt predict --checkpoint $(DEMO)/lspt --topk 3 $(DEMO)/birds_b/images/*/*_0031.jpg
 	@echo "pictures: $(DEMO)/birds_b/images   curves: $(DEMO)/lspt/curves.svg   checkpoint: $(DEMO)/lspt/best.safetensors"
 
