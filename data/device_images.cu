@@ -12,14 +12,16 @@ struct Entry {
   int width, top, left, flip;
 };
 
-/// A thread owns one pixel of the crop of image blockIdx.y.
-__global__ void write_crops(float* out, const Entry* entries, int size, Normalization constants) {
-  const int i = static_cast<int>(thread_index());
+/// A thread owns one pixel of a crop; a crop has `blocks_each` blocks.
+__global__ void write_crops(float* out, const Entry* entries, int size, unsigned blocks_each,
+                            Normalization constants) {
+  const unsigned image = blockIdx.x / blocks_each;
+  const int i = static_cast<int>(blockIdx.x % blocks_each * blockDim.x + threadIdx.x);
   if (i >= size * size) return;
-  const Entry e = entries[blockIdx.y];
+  const Entry e = entries[image];
   const int y = i / size, x = e.flip ? size - 1 - i % size : i % size;
   const uint8_t* from = e.pixels + (static_cast<int64_t>(e.top + y) * e.width + e.left + x) * 3;
-  float* to = out + static_cast<int64_t>(blockIdx.y) * 3 * size * size + i;
+  float* to = out + static_cast<int64_t>(image) * 3 * size * size + i;
   for (size_t c = 0; c < 3; ++c)
     to[c * size * size] =
         (static_cast<float>(from[c]) / 255.0f - constants.mean[c]) / constants.std[c];
@@ -151,8 +153,9 @@ class Images final : public DeviceImages {
     const Tensor table({count, sizeof(Entry) / 4}, DType::f32, Device::cuda);
     copy_to_device(table.raw(), entries.data(), table.nbytes());
     const Tensor out({count, 3, size, size}, DType::f32, Device::cuda);
-    launch(write_crops, dim3(blocks(int64_t{size} * size), static_cast<unsigned>(count)), kBlock,
-           out.data<float>(), static_cast<const Entry*>(table.raw()), size, constants_);
+    const unsigned each = blocks(int64_t{size} * size);
+    launch(write_crops, blocks(count * each, 1), kBlock, out.data<float>(),
+           static_cast<const Entry*>(table.raw()), size, each, constants_);
     LSPT_CHECK(cudaEventRecord(stage.read, stream()));
     return out;
   }

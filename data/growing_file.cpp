@@ -1,6 +1,5 @@
 #include "data/growing_file.h"
 
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,11 +36,6 @@ bool GrowingFile::write(const void* source, size_t bytes, size_t offset) const {
     offset += static_cast<size_t>(done);
   }
   return true;
-}
-
-FileLock::FileLock(int fd) : fd_(fd), held_(::flock(fd, LOCK_EX) == 0) {}
-FileLock::~FileLock() {
-  if (held_) ::flock(fd_, LOCK_UN);
 }
 
 }  // namespace lspt

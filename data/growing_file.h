@@ -29,18 +29,4 @@ class GrowingFile {
   size_t end = 0;                   ///< where the next record goes
 };
 
-/// Holds the file's lock against other processes while it lives, if held().
-class FileLock {
- public:
-  explicit FileLock(int fd);
-  ~FileLock();
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-  bool held() const { return held_; }
-
- private:
-  int fd_;
-  bool held_;
-};
-
 }  // namespace lspt

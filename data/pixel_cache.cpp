@@ -16,6 +16,7 @@
 
 #include "data/growing_file.h"
 #include "engine/error.h"
+#include "engine/file.h"
 
 namespace lspt {
 namespace {

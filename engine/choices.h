@@ -8,7 +8,8 @@ namespace lspt {
 
 /// The fastest algorithm of today may not be tomorrow's, and another algorithm may add in another
 /// order. So choices are kept: the same program on the same machine computes the same bits again.
-/// Where the file cannot be read or written the choices live as long as the process.
+/// Processes may share the file: each adds to it under a lock. Where it cannot be read or written
+/// the choices live as long as the process.
 class Choices {
  public:
   /// `path` is read if it exists; lines that are not "key<tab>value" are passed over.
@@ -18,10 +19,13 @@ class Choices {
 
   /// "" if the key is new.
   std::string find(const std::string& key) const;
+  /// Keeps the choice in the place of the one that `find` knows, unless another process was first:
+  /// returns what holds from now on.
   /// Neither may hold a tab or a line break. The file is replaced atomically.
-  void keep(const std::string& key, const std::string& value);
+  std::string keep(const std::string& key, const std::string& value);
 
  private:
+  void read();
   std::string path_;
   std::map<std::string, std::string> values_;
 };

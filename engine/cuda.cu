@@ -11,6 +11,7 @@ namespace lspt::cuda {
 namespace {
 
 const char* op_under_way = "cuda";
+bool capture_under_way = false;
 
 std::string version(int number) {
   return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
@@ -35,11 +36,11 @@ cudaDeviceProp properties() {
 void* open_library(const char* library) {
   static std::map<std::string, void*>& opened = *new std::map<std::string, void*>;
   void*& handle = opened[library];
-  if (!handle) handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  if (!handle) handle = dlopen(*library ? library : nullptr, RTLD_NOW | RTLD_LOCAL);
   return handle;
 }
 
-__global__ void is_there_code() {}
+__global__ void some_kernel() {}
 
 std::string find_what_is_wrong() {
   int count = 0;
@@ -51,7 +52,7 @@ std::string find_what_is_wrong() {
            " (" + versions() + ")";
   }
   cudaFuncAttributes attributes{};
-  if (const cudaError_t status = cudaFuncGetAttributes(&attributes, is_there_code);
+  if (const cudaError_t status = cudaFuncGetAttributes(&attributes, some_kernel);
       status != cudaSuccess) {
     cudaGetLastError();
     const cudaDeviceProp p = properties();
@@ -109,6 +110,14 @@ void* symbol(const char* library, const char* name) {
   return found;
 }
 
+bool is_there() {
+  int count = 0, driver = 0;
+  cudaDriverGetVersion(&driver);  // 0 without a driver
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  cudaGetLastError();
+  return status == cudaSuccess ? count > 0 : driver != 0 && status != cudaErrorNoDevice;
+}
+
 const std::string& unusable() {
   static const std::string answer = find_what_is_wrong();
   return answer;
@@ -120,8 +129,7 @@ std::string describe() {
   for (const char byte : p.uuid.bytes)
     for (const int shift : {4, 0}) uuid += "0123456789abcdef"[(byte >> shift) & 15];
   return std::string(p.name) + ", " + uuid + ", sm_" + std::to_string(10 * p.major + p.minor) +
-         ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, " + versions() +
-         (missing(kCudnn).empty() ? "" : ", no cuDNN: attention by kernels of its own, slower");
+         ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, " + versions();
 }
 
 int compute_capability() {
@@ -213,21 +221,32 @@ std::shared_ptr<void> capture(const std::function<void()>& body) {
   const Op op("capture", 0);
   // Relaxed: the loader's threads may copy on streams of their own meanwhile.
   LSPT_CHECK(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed));
-  cudaGraph_t graph{};
+  cudaGraph_t recorded{};
+  const auto end = [&] {
+    capture_under_way = false;
+    return cudaStreamEndCapture(stream(), &recorded);
+  };
+  capture_under_way = true;
   try {
     body();
   } catch (...) {
-    cudaStreamEndCapture(stream(), &graph);
-    if (graph) cudaGraphDestroy(graph);
+    end();
+    if (recorded) cudaGraphDestroy(recorded);
     cudaGetLastError();
     throw;
   }
-  LSPT_CHECK(cudaStreamEndCapture(stream(), &graph));
+  LSPT_CHECK(end());
+  const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, decltype(&cudaGraphDestroy)> graph(
+      recorded, cudaGraphDestroy);
   cudaGraphExec_t executable{};
-  LSPT_CHECK(cudaGraphInstantiate(&executable, graph, 0));
-  LSPT_CHECK(cudaGraphDestroy(graph));
-  return {executable, [](void* e) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(e)); }};
+  LSPT_CHECK(cudaGraphInstantiate(&executable, graph.get(), 0));
+  const std::shared_ptr<void> made(
+      executable, [](void* e) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(e)); });
+  LSPT_CHECK(cudaGraphUpload(executable, stream()));  // what it needs is taken now or never
+  return made;
 }
+
+bool capturing() { return capture_under_way; }
 
 void replay(const std::shared_ptr<void>& graph) {
   const Op op("replay", 0);

@@ -16,10 +16,12 @@ namespace lspt::cuda {
 /// The one stream: whatever is put on it happens in order, memory is reused in that order.
 cudaStream_t stream();
 
-#define LT(function) LSPT_FROM(::lspt::cuda::kCublasLt, function)
 #ifdef CUBLAS_VER_MAJOR
-static_assert(CUBLAS_VER_MAJOR == 13, "kCublasLt names another version than the headers are of");
+inline constexpr const char* kCublasLt = LSPT_SONAME("cublasLt", CUBLAS_VER_MAJOR);
+#else
+inline constexpr const char* kCublasLt = "";  // emulated: a part of the program
 #endif
+#define LT(function) LSPT_FROM(::lspt::cuda::kCublasLt, function)
 
 /// Throw Error naming the op under way, the call and the library's reason.
 void check(cudaError_t status, const char* call);

@@ -12,9 +12,11 @@
 
 namespace lspt::cuda {
 
+/// Whether a card is visible (CUDA_VISIBLE_DEVICES), usable or not.
+bool is_there();
 /// Why no GPU can be used: no driver, one older than the runtime, no card, or a card for which this
-/// build holds no code. Empty if one can. Asked once; the card is the first visible one
-/// (CUDA_VISIBLE_DEVICES).
+/// build holds no code. Empty if one can. Asked once, and not while static objects are made:
+/// kernels are registered then. The card is the first visible one.
 const std::string& unusable();
 /// "NVIDIA H200, GPU-1234…, sm_90, 139 GiB, driver 13.0, runtime 13.0"
 std::string describe();
@@ -42,6 +44,8 @@ void allow_tf32(bool allow);
 /// What `body` puts on the stream, recorded instead of run: a CUDA graph. It keeps addresses, so
 /// the memory that `body` used must stay as it is (memory::Arena). `replay` runs it.
 std::shared_ptr<void> capture(const std::function<void()>& body);
+/// Whether `capture` is under way.
+bool capturing();
 void replay(const std::shared_ptr<void>& graph);
 
 /// What one op's launches took between start_profile and stop_profile, and the least they had to

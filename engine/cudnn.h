@@ -16,10 +16,10 @@
 #include "engine/error.h"
 #include "engine/library.h"
 
-#define DNN(function) LSPT_FROM(::lspt::cuda::kCudnn, function)
-static_assert(CUDNN_MAJOR == 9, "kCudnn names another version than the headers are of");
-
 namespace lspt::cuda::cudnn {
+
+inline constexpr const char* kLibrary = LSPT_SONAME("cudnn", CUDNN_MAJOR);
+#define DNN(function) LSPT_FROM(::lspt::cuda::cudnn::kLibrary, function)
 
 inline std::string reason(cudnnStatus_t status) {
   char last[1024] = {};

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <random>
 
 namespace lspt {
 namespace {
@@ -24,7 +25,7 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
-  Descriptor(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
   bool close_checked() { return ::close(std::exchange(fd_, -1)) == 0; }
@@ -58,22 +59,45 @@ struct TemporaryFile {
   std::string path;
   bool renamed = false;
   ~TemporaryFile() {
-    if (!renamed) ::unlink(path.c_str());
+    if (!renamed && !path.empty()) ::unlink(path.c_str());
   }
 };
 
-/// Removes `name.PID.tmp` of processes that no longer exist.
+constexpr size_t kDigits = 16;  // of the random number in a temporary name
+
+/// Removes `name.RANDOM.tmp` that nobody writes any more: writers hold a lock, which ends with
+/// them, wherever they run. (A process number says nothing in a folder that containers share.)
 void remove_stale(const std::filesystem::path& folder, const std::string& name) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string found = entry.path().filename().string();
-    if (found.size() <= name.size() + 5 || !found.starts_with(name + ".") ||
-        !found.ends_with(".tmp"))
+    if (found.size() != name.size() + kDigits + 5 || !found.starts_with(name + ".") ||
+        !found.ends_with(".tmp") ||
+        found.find_first_not_of("0123456789abcdef", name.size() + 1) != found.size() - 4)
       continue;
-    const std::string pid = found.substr(name.size() + 1, found.size() - name.size() - 5);
-    if (pid.size() > 9 || pid.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (::kill(std::stoi(pid), 0) != 0 && errno == ESRCH)
+    const Descriptor fd(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (fd.get() >= 0 && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
       std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
+/// A new file beside `path`, locked by us.
+Descriptor open_temporary(const std::string& path, TemporaryFile& temporary) {
+  std::random_device random;
+  for (;;) {
+    char digits[kDigits + 1];
+    std::snprintf(digits, sizeof digits, "%08x%08x", random(), random());
+    const std::string name = path + "." + digits + ".tmp";
+    const int fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == EEXIST) continue;
+    require(fd >= 0, ErrorKind::kWrite, "write ", path, ": ", reason());
+    Descriptor made(fd);
+    temporary.path = name;
+    // Where the file system has no locks nobody removes it either. One that was removed before it
+    // was locked is made anew.
+    struct stat info {};
+    ::flock(fd, LOCK_EX);
+    if (::fstat(fd, &info) != 0 || info.st_nlink > 0) return made;
   }
 }
 
@@ -141,14 +165,12 @@ void write_atomically(const std::string& path, const std::function<void(FileSink
   const std::filesystem::path target(path);
   const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
   remove_stale(folder, target.filename().string());
-  TemporaryFile temporary{path + "." + std::to_string(::getpid()) + ".tmp"};
-  ::unlink(temporary.path.c_str());  // of a dead process that had our number
-  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-  Descriptor fd(::open(temporary.path.c_str(), flags, 0666));
-  require(fd.get() >= 0, ErrorKind::kWrite, "write ", path, ": ", reason());
+  TemporaryFile temporary;
+  Descriptor fd = open_temporary(path, temporary);
   DescriptorSink sink(fd.get(), path);
   fill(sink);
   require(::fsync(fd.get()) == 0, ErrorKind::kWrite, "sync ", path, ": ", reason());
+  const Descriptor locked(::dup(fd.get()));  // until the name is the real one
   require(fd.close_checked(), ErrorKind::kWrite, "close ", path, ": ", reason());
   require(::rename(temporary.path.c_str(), path.c_str()) == 0, ErrorKind::kWrite, "rename to ",
           path, ": ", reason());
@@ -161,6 +183,18 @@ void write_atomically(const std::string& path, const std::function<void(FileSink
 
 void write_atomically(const std::string& path, std::string_view text) {
   write_atomically(path, [&](FileSink& sink) { sink.write(text); });
+}
+
+FileLock::FileLock(int fd) : fd_(fd), held_(fd >= 0 && ::flock(fd, LOCK_EX) == 0) {}
+
+FileLock::FileLock(const std::string& path)
+    : FileLock(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  owned_ = true;
+}
+
+FileLock::~FileLock() {
+  if (held_) ::flock(fd_, LOCK_UN);
+  if (owned_ && fd_ >= 0) ::close(fd_);
 }
 
 std::string sha256_of(const std::string& path, ErrorKind kind) {

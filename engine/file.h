@@ -50,11 +50,26 @@ class FileSink {
 };
 
 /// Replaces `path` by what `fill` writes, or leaves it as it was: the bytes go to a new file
-/// `path.PID.tmp` in the same folder, which is synced and renamed over `path`. Throws Error(kWrite)
-/// with the system's reason; the temporary file is removed then, also when `fill` throws. What
-/// killed processes left behind for this path is removed.
+/// `path.RANDOM.tmp` in the same folder, which is synced and renamed over `path`. Throws
+/// Error(kWrite) with the system's reason; the temporary file is removed then, also when `fill`
+/// throws. What killed processes left behind for this path is removed.
 void write_atomically(const std::string& path, const std::function<void(FileSink&)>& fill);
 void write_atomically(const std::string& path, std::string_view text);
+
+/// Holds the lock of a file or folder against other processes while it lives, if held().
+class FileLock {
+ public:
+  explicit FileLock(int fd);                   ///< which stays the caller's
+  explicit FileLock(const std::string& path);  ///< not held if there is nothing of that name
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  bool held() const { return held_; }
+
+ private:
+  int fd_;
+  bool owned_ = false, held_;
+};
 
 /// SHA-256 of the file's bytes, 64 hexadecimal digits. Throws Error(kind).
 std::string sha256_of(const std::string& path, ErrorKind kind = ErrorKind::kWeights);

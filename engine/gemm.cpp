@@ -2,9 +2,9 @@
 
 #include <atomic>
 #include <map>
-#include <string>
 #include <tuple>
 
+#include "engine/derived.h"
 #include "engine/onednn.h"
 #include "engine/parallel.h"
 
@@ -83,28 +83,24 @@ Plan& plan_for(const Problem& p) {
   return plans.emplace(p, std::move(plan)).first->second;
 }
 
-/// B in the layout the plan wants, kept with B's memory.
-struct Packed {
+/// How a matrix was packed.
+struct Packing {
   memory::desc layout;
-  Tensor data;
+  bool transpose;
+  bool operator==(const Packing&) const = default;
 };
 
+/// B in the layout the plan wants, kept with B's memory.
 Tensor pack(const Plan& plan, const Problem& p, const Tensor& b) {
   const memory::desc layout = plan.desc.weights_desc();
-  const std::string key = "gemm " + std::to_string(b.offset_bytes()) + " " + std::to_string(p.k) +
-                          " " + std::to_string(p.n) + (p.transpose_b ? " t" : " n");
-  for (const auto& [name, value] : b.storage()->derived) {
-    const auto* packed = static_cast<const Packed*>(value.get());
-    if (name == key && packed->layout == layout) return packed->data;
-  }
-  const auto made = std::make_shared<Packed>(
-      Packed{layout, Tensor({static_cast<int64_t>(layout.get_size() + 3) / 4})});
-  memory from({{p.k, p.n}, type_of(p.in), p.transpose_b ? Tag::ba : Tag::ab}, onednn::engine(),
-              b.raw());
-  memory to(layout, onednn::engine(), made->data.raw());
-  dnnl::reorder(from, to).execute(onednn::stream(), from, to);
-  b.storage()->derived.emplace_back(key, made);
-  return made->data;
+  return derived(b, Packing{layout, p.transpose_b}, [&] {
+    const Tensor packed({static_cast<int64_t>(layout.get_size() + 3) / 4});
+    memory from({{p.k, p.n}, type_of(p.in), p.transpose_b ? Tag::ba : Tag::ab}, onednn::engine(),
+                b.raw());
+    memory to(layout, onednn::engine(), packed.raw());
+    dnnl::reorder(from, to).execute(onednn::stream(), from, to);
+    return packed;
+  });
 }
 
 }  // namespace
@@ -167,8 +163,9 @@ void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& 
                         omp_in_parallel() ? 1 : thread_count()};
   Plan& plan = plan_for(problem);
   const Tensor weights = pack_b ? pack(plan, problem, b) : b;
-  const size_t scratch_bytes = plan.desc.scratchpad_desc().get_size();
-  const Tensor scratch({static_cast<int64_t>(scratch_bytes + 3) / 4});
+  Tensor scratch;  // none for most: attention makes thousands of small products
+  if (const size_t bytes = plan.desc.scratchpad_desc().get_size(); bytes > 0)
+    scratch = Tensor({static_cast<int64_t>(bytes + 3) / 4});
   plan.point(DNNL_ARG_SRC, a);
   plan.point(DNNL_ARG_WEIGHTS, weights);
   plan.point(DNNL_ARG_DST, c);

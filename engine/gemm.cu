@@ -5,6 +5,7 @@
 
 #include "engine/choices.h"
 #include "engine/cuda.cuh"
+#include "engine/derived.h"
 #include "engine/gemm.h"
 
 namespace lspt::cuda {
@@ -195,22 +196,10 @@ const Plan& plan_for(const Problem& p, const Tensor& a, const Tensor& b, const T
       checked.workspaceSize <= kWorkspace;
   if (!known) {
     plan.algorithm = fastest(plan, p, a, b, c);
-    choices().keep(p.key(), to_hex(&plan.algorithm, sizeof plan.algorithm));
+    from_hex(choices().keep(p.key(), to_hex(&plan.algorithm, sizeof plan.algorithm)),
+             &plan.algorithm, sizeof plan.algorithm);
   }
   return plans->emplace(p, plan).first->second;
-}
-
-/// A bias has the dtype of the product in cuBLASLt. The converted copy of a frozen one is kept with
-/// its memory; one that an optimizer changes is dropped by Tensor::changed().
-Tensor bias_as(const Tensor& bias, DType dtype) {
-  if (!bias || bias.dtype() == dtype) return bias;
-  const std::string key = "bias " + std::to_string(bias.offset_bytes()) + " " +
-                          std::to_string(bias.numel()) + " " + name_of(dtype);
-  for (const auto& [name, value] : bias.storage()->derived)
-    if (name == key) return *static_cast<const Tensor*>(value.get());
-  const std::shared_ptr<Tensor> made(new Tensor(to_dtype(bias, dtype)));
-  bias.storage()->derived.emplace_back(key, made);
-  return *made;
 }
 
 }  // namespace
@@ -226,7 +215,7 @@ void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& 
     multiply(product, a, transpose_a, b, transpose_b, same);
     return copy(c, product);
   }
-  const Tensor bias = bias_as(options.bias, c.dtype());
+  const Tensor bias = as_dtype(options.bias, c.dtype());  // as cuBLASLt wants it
   const Tensor& add = options.residual ? options.residual : c;
   const bool accumulate = options.residual || options.beta != 0.0f;
   const Problem problem{c.rows(),

@@ -7,15 +7,17 @@
 
 namespace lspt::cuda {
 
-inline constexpr const char* kCublasLt = "libcublasLt.so.13";
-inline constexpr const char* kCudnn = "libcudnn.so.9";
-
-/// Why a library cannot be loaded, or "".
+/// Why a library cannot be loaded, or "". The empty name is the program itself.
 std::string missing(const char* library);
 /// Throws Error that names the library, the function and the system's reason.
 void* symbol(const char* library, const char* name);
 
 }  // namespace lspt::cuda
+
+/// The name of a library that goes with headers of a major version, which is a macro.
+#define LSPT_SONAME(name, major) "lib" name ".so." LSPT_TEXT_OF(major)
+#define LSPT_TEXT_OF(macro) LSPT_TEXT(macro)
+#define LSPT_TEXT(text) #text
 
 /// The function of that name and type from the library.
 #define LSPT_FROM(library, function)                                                     \

@@ -74,7 +74,7 @@ void* Tensor::raw() const {
   return storage_ ? static_cast<char*>(storage_->data()) + offset_ : nullptr;
 }
 
-void Tensor::changed() const { storage_->derived.clear(); }
+void Tensor::changed() const { storage_->raise_version(); }
 
 Tensor Tensor::reshape(const Shape& shape) const {
   require(shape.numel() == numel_, "reshape: ", shape_, " to ", shape);

@@ -1,6 +1,7 @@
 /// Tensor: a handle on shared memory with a shape, an element type and a device.
 #pragma once
 
+#include <any>
 #include <array>
 #include <initializer_list>
 #include <memory>
@@ -92,7 +93,7 @@ class Tensor {
   /// Entries [begin, end) of the outermost dimension; shares memory.
   Tensor slice(int64_t begin, int64_t end) const;
   /// To be called after values that others can see were changed in place (an optimizer's step):
-  /// what was derived from the old ones is dropped.
+  /// what was derived from the old ones is out of date (engine/derived.h).
   void changed() const;
   /// Handles that share this memory, this one included.
   long use_count() const { return storage_.use_count(); }
@@ -110,8 +111,16 @@ class Tensor {
   Device device_ = Device::cpu;
 };
 
-/// The memory behind tensors. `derived` keeps what was computed from the values once and is asked
-/// for again, such as a weight packed into the GEMM library's own layout; it dies with the memory.
+/// What was computed from the part of a storage at `offset` when it had `version`: derived.h.
+struct Derived {
+  std::any key;  ///< of the type and meaning that its maker gave it
+  size_t offset;
+  Shape shape;
+  uint64_t version;
+  Tensor value;
+};
+
+/// The memory behind tensors, and what was derived from its values, which dies with it.
 class Storage {
  public:
   Storage(size_t bytes, Device device);
@@ -120,13 +129,17 @@ class Storage {
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
   void* data() const { return data_; }
+  /// How often values were changed in place; 0 for those of constants.
+  uint64_t version() const { return version_; }
+  void raise_version() { ++version_; }
 
-  std::vector<std::pair<std::string, std::shared_ptr<void>>> derived;
+  std::vector<Derived> derived;
 
  private:
   void* data_ = nullptr;
   size_t bytes_ = 0;
   Device device_ = Device::cpu;
+  uint64_t version_ = 0;
   std::shared_ptr<const void> owner_;
 };
 

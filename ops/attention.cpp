@@ -126,17 +126,45 @@ float softmax_backward(T* p, T* ds, float* row, const float* s, const float* g, 
   return weighted;
 }
 
+/// What one head needs on the way: a thread has it once for all its heads.
+struct ForwardRoom {
+  ForwardRoom(int64_t queries, int64_t keys, int64_t depth, DType type)
+      : q({queries, depth}, type),
+        k({keys, depth}, type),
+        v({keys, depth}, type),
+        p({queries, keys}, type),
+        scores({queries, keys}),
+        sums({queries}),
+        mixed({queries, depth}),
+        row({keys}) {}
+  Tensor q, k, v, p, scores, sums, mixed, row;
+};
+
+struct BackwardRoom {
+  BackwardRoom(int64_t queries, int64_t keys, int64_t depth, DType type)
+      : q({queries, depth}, type),
+        k({keys, depth}, type),
+        v({keys, depth}, type),
+        g({queries, depth}, type),
+        p({queries, keys}, type),
+        ds({queries, keys}, type),
+        scores({queries, keys}),
+        dp({queries, keys}),
+        row({keys}),
+        dq({queries, depth}),
+        dk({keys, depth}),
+        dv({keys, depth}) {}
+  Tensor q, k, v, g, p, ds, scores, dp, row, dq, dk, dv;
+};
+
 }  // namespace
 
 void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionInputs& inputs) {
   dispatch(y.dtype(), [&]<typename T>() {
     const Heads<T> h(inputs);
-    for_each_head(h, [&](int64_t image, int64_t head) {
-      const DType type = dtype_of<T>;
-      const Tensor q({h.queries, h.depth}, type), k({h.padded, h.depth}, type),
-          v({h.padded, h.depth}, type), p({h.queries, h.padded}, type);
-      const Tensor scores({h.queries, h.padded}), sums({h.queries}), mixed({h.queries, h.depth}),
-          row({h.padded});
+    const auto make = [&] { return ForwardRoom(h.queries, h.padded, h.depth, dtype_of<T>); };
+    for_each_head(h, make, [&](int64_t image, int64_t head, const ForwardRoom& room) {
+      const auto& [q, k, v, p, scores, sums, mixed, row] = room;
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
@@ -166,12 +194,9 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
                         const Tensor& log_sum, const AttentionInputs& inputs) {
   dispatch(dy.dtype(), [&]<typename T>() {
     const Heads<T> h(inputs);
-    for_each_head(h, [&](int64_t image, int64_t head) {
-      const DType type = dtype_of<T>;
-      const Tensor q({h.queries, h.depth}, type), k({h.padded, h.depth}, type),
-          v({h.padded, h.depth}, type), g({h.queries, h.depth}, type);
-      const Tensor p({h.queries, h.padded}, type), ds({h.queries, h.padded}, type);
-      const Tensor scores({h.queries, h.padded}), dp({h.queries, h.padded}), room({h.padded});
+    const auto make = [&] { return BackwardRoom(h.queries, h.padded, h.depth, dtype_of<T>); };
+    for_each_head(h, make, [&](int64_t image, int64_t head, const BackwardRoom& room) {
+      const auto& [q, k, v, g, p, ds, scores, dp, one_row, dq, dk, dv] = room;
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
@@ -184,7 +209,7 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
       float dt = 0;
       for (int64_t i = 0; i < h.queries; ++i) {
         const int64_t row = i * h.padded;
-        dt -= softmax_backward(p.data<T>() + row, ds.data<T>() + row, room.data<float>(),
+        dt -= softmax_backward(p.data<T>() + row, ds.data<T>() + row, one_row.data<float>(),
                                scores.data<float>() + row, dp.data<float>() + row, log_sums[i],
                                h.keys, h.padded, h.scale);
       }
@@ -193,7 +218,6 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
             h.clamped ? 0.0f : dt * h.scale / h.temperature;
 
       // Products in f32, then to where the gradients live.
-      const Tensor dq({h.queries, h.depth}), dk({h.padded, h.depth}), dv({h.padded, h.depth});
       const auto scatter = [&](const Tensor& grad, int which) {
         const float* rows = grad.data<float>();
         if (which > 0 && h.prompts > 0) {

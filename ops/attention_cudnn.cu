@@ -5,6 +5,7 @@
 
 #include "engine/cuda.cuh"
 #include "engine/cudnn_graph.h"
+#include "engine/notice.h"
 #include "ops/attention_cudnn.h"
 
 namespace lspt::cuda {
@@ -112,18 +113,6 @@ cudnnHandle_t handle() {
   return instance;
 }
 
-/// What cuDNN's own front end (NVIDIA/cudnn-frontend, sdpa_support_surface.h and
-/// scaled_dot_product_flash_attention.h) refuses or works around.
-bool known_good(const FusedAttention& problem, bool backward) {
-  const size_t version = DNN(cudnnGetVersion)();  // 91501 for 9.15.1
-  const int capability = compute_capability();
-  if (capability < 80 || version < 90000 || version == 91000 || version == 91001) return false;
-  if (!backward) return true;
-  if (version < 91501 && problem.keys % 128 != 0) return false;
-  // For the same bits every time on Blackwell the front end pins an engine; that is not done here.
-  return capability < 100 || capability >= 120;
-}
-
 struct Entry {
   std::optional<cudnn::Plan> plan;
   std::string why_not;
@@ -138,15 +127,18 @@ const Entry& entry_of(FusedAttention problem, bool backward) {
   Entry& entry = it->second;
   if (!is_new) return entry;
   try {
-    if (!fused_attention_fits(problem))
-      entry.why_not = "sizes or layout are beyond cuDNN's limits";
-    else if (!known_good(problem, backward))
-      entry.why_not = "known not to work with this cuDNN and device";
-    else
+    entry.why_not =
+        !fused_attention_fits(problem)
+            ? "sizes or layout are beyond its limits"
+            : fused_attention_refused(problem, backward, DNN(cudnnGetVersion)(), compute_capability());
+    if (entry.why_not.empty())
       entry.plan = graph_of(problem, backward).compile(cudnn::Target(handle()));
   } catch (const Error& error) {
     entry.why_not = error.what();
   }
+  if (!entry.plan)
+    notice(std::string("attention in bf16, ") + (backward ? "backward" : "forward") +
+           ", by kernels of our own, several times slower than cuDNN's: " + entry.why_not);
   return entry;
 }
 
@@ -181,8 +173,25 @@ bool fused_attention_fits(const FusedAttention& p) {
   return p.batch * std::max({p.q_image, p.kv_image, scores}) < (int64_t{1} << 31);
 }
 
+std::string fused_attention_refused(const FusedAttention& problem, bool backward, size_t version,
+                                    int capability) {
+  const std::string name = "cuDNN " + std::to_string(version / 10000) + "." +
+                           std::to_string(version / 100 % 100) + "." +
+                           std::to_string(version % 100);
+  const std::string card = "sm_" + std::to_string(capability);
+  if (capability < 80) return card + " has no bf16";
+  if (version < 90000 || version == 91000 || version == 91001) return name + " computes it wrong";
+  if (!backward) return "";
+  if (version < 91501 && problem.keys % 128 != 0)
+    return name + " computes it wrong where tokens and prompts (" + std::to_string(problem.keys) +
+           ") are no multiple of 128; 9.15.1 does not";
+  // For the same bits every time on Blackwell the front end pins an engine; that is not done here.
+  if (capability >= 100 && capability < 120) return name + " has no repeatable one for " + card;
+  return "";
+}
+
 bool fused_attention_usable(const FusedAttention& problem, bool backward) {
-  return fused_attention_fits(problem) && entry_of(problem, backward).plan.has_value();
+  return entry_of(problem, backward).plan.has_value();
 }
 
 void fused_attention_forward(const FusedAttention& problem, const void* q, const void* k,

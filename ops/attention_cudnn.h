@@ -23,8 +23,15 @@ struct FusedAttention {
 /// to 128; row and image distances are multiples of 8.
 bool fused_attention_fits(const FusedAttention& problem);
 
+/// Why a version of cuDNN (91501 is 9.15.1) is not asked for it on a device of this compute
+/// capability, or "": what its own front end (NVIDIA/cudnn-frontend, sdpa_support_surface.h and
+/// scaled_dot_product_flash_attention.h) refuses or works around.
+std::string fused_attention_refused(const FusedAttention& problem, bool backward, size_t version,
+                                    int capability);
+
 /// Whether the functions below can be called: the problem fits, cuDNN is there in a version that
-/// computes it right, and has a kernel for it on this device that gives the same bits every time.
+/// computes it right, and has a kernel for it on this device that gives the same bits every time. If
+/// not, the reason is said once (engine/notice.h).
 /// The first question about a problem (scale apart) finds and compiles the kernel, in about half a
 /// second, for as long as the process lives. Forward and backward can differ.
 bool fused_attention_usable(const FusedAttention& problem, bool backward);

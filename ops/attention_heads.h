@@ -66,11 +66,12 @@ struct Heads {
   bool clamped;
 };
 
-/// Runs body(image, head) for every head, spread over the threads.
-template <typename T, typename Body>
-void for_each_head(const Heads<T>& h, const Body& body) {
-  parallel_for(h.batch * h.inputs.heads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) body(i / h.inputs.heads, i % h.inputs.heads);
+/// Runs body(image, head, room) for every head, spread over the threads; room, from make(), is a
+/// thread's own.
+template <typename T, typename Make, typename Body>
+void for_each_head(const Heads<T>& h, const Make& make, const Body& body) {
+  parallel_for(h.batch * h.inputs.heads, 1, make, [&](int64_t begin, int64_t end, auto& room) {
+    for (int64_t i = begin; i < end; ++i) body(i / h.inputs.heads, i % h.inputs.heads, room);
   });
 }
 

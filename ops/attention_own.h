@@ -1,5 +1,5 @@
 /// Attention kernels of our own on the GPU: for f32, for head widths that the library has no kernel
-/// for, and as the reference beside it. Any number of tokens, heads up to 128 wide.
+/// for, and as the reference beside it. Any number of tokens, heads up to 96 wide.
 #pragma once
 
 #include "ops/attention.h"

@@ -25,9 +25,11 @@ inline bool gpu_is_emulated() {
 /// How many cases say that they need one.
 inline int gpu_cases = 0;
 
+/// Puts a case into the suite that main leaves out where there is no GPU. Decorators are evaluated
+/// while static objects are made, when nobody can know yet: kernels are not registered.
 inline auto needs_gpu() {
   ++gpu_cases;
-  return doctest::skip(!no_gpu().empty());
+  return doctest::test_suite("GPU");
 }
 
 }  // namespace lspt::test

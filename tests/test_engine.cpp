@@ -1,13 +1,16 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <numeric>
 
 #include "engine/choices.h"
 #include "engine/gemm.h"
 #include "engine/memory.h"
+#include "engine/parallel.h"
 #include "engine/random.h"
 #include "engine/tape.h"
 #include "tests/gpu.h"
@@ -111,6 +114,24 @@ TEST_CASE("freed memory is held for reuse until it is trimmed") {
   CHECK(memory::stats().held_bytes >= held + 4000000);
   memory::trim();
   CHECK(memory::stats().held_bytes == held);
+}
+
+TEST_CASE(
+    "what a piece of a parallel loop throws is thrown where the loop stands, once all have ended") {
+  std::atomic<int> done = 0;
+  const auto body = [&](int64_t begin, int64_t, std::vector<int>& room) {
+    room.push_back(1);
+    if (begin == 7) fail(ErrorKind::kMemory, "no room");
+    ++done;
+  };
+  const auto loop = [&] {
+    parallel_for(
+        64, 1, [] { return std::vector<int>(); }, body);
+  };
+  CHECK_THROWS_WITH_AS(loop(), "no room", Error);
+  CHECK(done == 63);
+  // Out of memory inside it is an Error like any other: it used to end the program.
+  CHECK_THROWS_AS(parallel_for(64, 1, [](int64_t, int64_t) { Tensor({int64_t{1} << 45}); }), Error);
 }
 
 TEST_CASE("Philox gives the published known answers") {
@@ -253,6 +274,13 @@ TEST_CASE("a packed weight is packed once and the pack dies with it") {
     CHECK(w.storage()->derived.size() == 2);
     gemm(Tensor({8, 64}), c, false, w, true, {.pack_b = true});
     CHECK(w.storage()->derived.size() == 2);
+    // Other values: packed anew, in the place of the old.
+    fill(w, 1.0f);
+    w.changed();
+    gemm(c, a, false, w, false, {.pack_b = true});
+    const float sum = std::accumulate(a.data<float>(), a.data<float>() + a.cols(), 0.0f);
+    CHECK(c.data<float>()[0] == doctest::Approx(sum).epsilon(1e-4));
+    CHECK(w.storage()->derived.size() == 2);
     for (int64_t i = 0; i < plain.numel(); ++i)
       CHECK(half.data<float>()[i] == doctest::Approx(plain.data<float>()[i]).epsilon(1e-4));
   }
@@ -278,6 +306,15 @@ TEST_CASE("choices outlive the process, and a file that is none is no harm") {
   std::ofstream(path, std::ios::app) << "no tab here\n\tno key\n\n";
   CHECK(Choices(path).find("c") == "2");
   CHECK(Choices(path).find("").empty());
+  // Another process that read the file before: what both add is there, and the first choice holds.
+  Choices second(path);
+  CHECK(first.keep("d", "3") == "3");
+  CHECK(second.find("d").empty());
+  CHECK(second.keep("d", "5") == "3");
+  CHECK(second.keep("e", "4") == "4");
+  CHECK(second.keep("d", "6") == "6");  // known and replaced
+  for (const auto& [key, value] : {std::pair{"d", "6"}, {"e", "4"}, {"c", "2"}})
+    CHECK(Choices(path).find(key) == value);
   Choices nowhere("/proc/no/such/folder/choices.txt");
   nowhere.keep("a", "b");
   CHECK(nowhere.find("a") == "b");

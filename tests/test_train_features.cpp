@@ -64,7 +64,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 std::vector<Tensor> train(Model& model, BatchSource& batches, BatchSource& evaluation) {
   Optimizer optimizer({.kind = OptimizerKind::sgd, .momentum = 0.9f, .weight_decay = 0.01f},
                       model.trainable());
-  TrainStep step(model, optimizer, false);
+  TrainStep step(model, optimizer);
   std::vector<Tensor> seen;
   Batch batch;
   for (const auto& [epoch, first] : {std::pair{0, 0}, {1, 1}, {2, 0}, {3, 0}, {4, 2}}) {

@@ -51,11 +51,11 @@ Result time_steps(const Options& o, bool inference) {
   Result out;
   for (const Parameter* parameter : model.trainable())
     out.trainable += parameter->var.value.numel();
-  const bool capture = !inference && captures_steps(o);
+  const Capture capture = inference ? Capture() : capture_of(o, o.batch_size);
   TrainStep step(model, optimizer, capture);
   memory::reset_peak(device);
   // Capturing takes the first steps.
-  const int64_t warmup = capture ? std::max<int64_t>(o.warmup, 5) : o.warmup;
+  const int64_t warmup = capture.batch > 0 ? std::max<int64_t>(o.warmup, 5) : o.warmup;
   for (int64_t number = 0; number < warmup + o.iterations; ++number) {
     const int64_t before = operation_count();
     const double seconds = seconds_of(device, [&] { run(step, number); });
@@ -66,7 +66,7 @@ Result time_steps(const Options& o, bool inference) {
   std::sort(out.seconds.begin(), out.seconds.end());
   if constexpr (kHasCuda)
     if (device == Device::cuda) {
-      TrainStep plain(model, optimizer, false);
+      TrainStep plain(model, optimizer);
       run(plain, 0);
       cuda::start_profile();
       run(plain, 1);

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "engine/notice.h"
+
 namespace lspt {
 namespace {
 
@@ -21,9 +23,14 @@ std::string environment(const char* name) {
 Console::Console(const std::string& part)
     : part_(part),
       bar_(isatty(STDERR_FILENO) != 0 && environment("TERM") != "dumb"),
-      color_(bar_ && environment("NO_COLOR").empty()) {}
+      color_(bar_ && environment("NO_COLOR").empty()) {
+  if (part_.empty()) on_notice([this](const std::string& text) { line("note: " + text); });
+}
 
-Console::~Console() { clear_bar(); }
+Console::~Console() {
+  if (part_.empty()) on_notice(nullptr);
+  clear_bar();
+}
 
 void Console::open_log(const std::string& path) {
   log_.open(path, std::ios::app);

@@ -1,5 +1,5 @@
-/// What a run says: lines and a progress bar to standard error, and the same lines to log.txt.
-/// Results go to standard output, which is not this class's business.
+/// What a run says, notices of the engine included: lines and a progress bar to standard error, and
+/// the same lines to log.txt. Results go to standard output, which is not this class's business.
 #pragma once
 
 #include <chrono>

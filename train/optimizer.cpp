@@ -23,6 +23,7 @@ Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters
     if (config.kind == OptimizerKind::adamw)
       slot.second = Tensor::zeros(value.shape(), DType::f32, value.device());
     slots_.push_back(std::move(slot));
+    value.changed();  // and will be again: no constant
   }
 }
 
@@ -66,6 +67,10 @@ double Optimizer::gradient_norm() const {
 
 void Optimizer::replayed() {
   for (const Slot& slot : slots_) slot.parameter->var.value.changed();
+}
+
+void Optimizer::drop_gradients() {
+  for (const Slot& slot : slots_) slot.parameter->var.node->grad = {};
 }
 
 NamedTensors Optimizer::state() const {

@@ -37,8 +37,10 @@ class Optimizer {
   void begin(float lr);
   /// ... so that all the rest can be captured once and replayed.
   void apply();
-  /// After `apply` was replayed: what packed copies of the parameters there are is stale.
+  /// After `apply` was replayed: what was derived from the parameters is out of date.
   void replayed();
+  /// Forgets gradients that no `apply` will take.
+  void drop_gradients();
 
   /// |all g| of the last update, before the limit.
   double gradient_norm() const;

@@ -227,13 +227,14 @@ OptimizerConfig optimizer_config(const Options& o) {
   return config;
 }
 
-bool captures_steps(const Options& o) {
+Capture capture_of(const Options& o, int64_t images) {
   const bool gpu = device_of(o) == Device::cuda;
   const char* sync = std::getenv("LSPT_CUDA_SYNC");
   const bool one_by_one = sync && std::string(sync) == "1";
   require(o.cuda_graph != "on" || (gpu && !one_by_one), ErrorKind::kUsage,
           "--cuda-graph on: ", gpu ? "contradicts LSPT_CUDA_SYNC=1" : "the device is the CPU");
-  return gpu && !one_by_one && o.cuda_graph != "off";
+  if (!gpu || one_by_one || o.cuda_graph == "off") return {};
+  return {.batch = std::min(o.batch_size, images), .required = o.cuda_graph == "on"};
 }
 
 Device device_of(const Options& o) {

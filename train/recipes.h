@@ -7,6 +7,7 @@
 #include "models/weights/load.h"
 #include "train/optimizer.h"
 #include "train/options.h"
+#include "train/step.h"
 
 namespace lspt {
 
@@ -37,9 +38,9 @@ void set_decay_groups(const Parameters& parameters, OptimizerKind kind);
 
 OptimizerConfig optimizer_config(const Options& options);
 
-/// Whether training steps are captured and replayed: --cuda-graph, on a GPU. Throws Error(kUsage)
-/// if that is asked for where it cannot be.
-bool captures_steps(const Options& options);
+/// Which of the steps on so many images are captured and replayed: --cuda-graph, on a GPU. Throws
+/// Error(kUsage) if that is asked for where it cannot be.
+Capture capture_of(const Options& options, int64_t images);
 
 /// The device that --device means here. Throws Error(kUsage) for cuda where it cannot be had.
 Device device_of(const Options& options);

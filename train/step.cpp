@@ -2,18 +2,22 @@
 
 #include "engine/cuda.h"
 #include "engine/memory.h"
+#include "engine/notice.h"
 #include "ops/cross_entropy.h"
 
 namespace lspt {
 
+/// What steps of the captured size have to themselves, and how they were recorded.
 struct TrainStep::Captured {
   memory::Arena arena{Device::cuda};
-  int steps = 0;  // of the captured shape, so far
+  // The first steps find algorithms, compile kernels and fill the arena; then all is as it will
+  // stay, and is recorded.
+  int steps_before = 2;
   Tensor images, targets, words;
-  std::shared_ptr<void> forward, rest;
-  Tensor logits, loss;  // where the captured forward pass leaves them
+  std::shared_ptr<void> forward, backward_and_update;  // graphs, both or neither
+  Tensor logits, loss;                                 // where `forward` leaves them
 
-  /// Puts what this step is about where the captured one looks for it.
+  /// Puts what this step is about where the graphs look for it.
   void stage(const Tensor& new_images, const Tensor& new_targets, const StepKey& key) {
     if (!images) {
       images = Tensor(new_images.shape(), DType::f32, Device::cuda);
@@ -25,72 +29,97 @@ struct TrainStep::Captured {
     const uint64_t epoch_and_step[2] = {key.epoch, key.step};
     if constexpr (kHasCuda) cuda::copy_to_device(words.raw(), epoch_and_step, 16);
   }
+  StepKey key(uint64_t seed) const {
+    return {.seed = seed, .words = static_cast<const uint64_t*>(words.raw())};
+  }
 };
 
-// The first steps find algorithms, compile kernels and fill the arena; then all is as it will stay.
-constexpr int kEagerSteps = 2;
-
-TrainStep::TrainStep(Model& model, Optimizer& optimizer, bool capture)
-    : model_(model), optimizer_(optimizer) {
-  if (capture && model.config().device == Device::cuda) captured_ = std::make_unique<Captured>();
+TrainStep::TrainStep(Model& model, Optimizer& optimizer, const Capture& capture)
+    : model_(model), optimizer_(optimizer), capture_(capture) {
+  if (capture.batch > 0 && model.config().device == Device::cuda)
+    captured_ = std::make_unique<Captured>();
 }
 
 TrainStep::~TrainStep() = default;
 
+bool TrainStep::recorded() const { return captured_ && captured_->forward; }
+
+void TrainStep::run_forward(const Tensor& images, const Tensor& targets, const StepKey& key) {
+  tape_.reset();
+  tape_.emplace();
+  logits_ = model_.forward(images, key);
+  loss_ = cross_entropy(logits_, targets);
+}
+
+void TrainStep::run_update() {
+  tape_->backward(loss_);
+  optimizer_.apply();
+  tape_.reset();
+}
+
+/// Nothing runs here: if recording fails, the step under way is launched as if nobody had tried.
+void TrainStep::record(uint64_t seed) {
+  if constexpr (kHasCuda) {
+    Captured& c = *captured_;
+    try {
+      const memory::Arena::Use use(c.arena);
+      auto forward = cuda::capture([&] { run_forward(c.images, c.targets, c.key(seed)); });
+      c.logits = logits_.value;
+      c.loss = loss_.value;
+      c.backward_and_update = cuda::capture([&] { run_update(); });
+      c.forward = std::move(forward);
+    } catch (const Error& error) {
+      if (capture_.required) throw;
+      notice(
+          std::string("steps are launched one by one, for they cannot be captured as a CUDA graph"
+                      " (--cuda-graph auto): ") +
+          error.what());
+      optimizer_.drop_gradients();
+      tape_.reset();
+      loss_ = logits_ = {};
+      captured_.reset();
+    }
+  }
+}
+
 TrainStep::Result TrainStep::forward(const Tensor& images, const Tensor& targets,
                                      const StepKey& key) {
-  const auto run = [&](const Tensor& x, const Tensor& y, const StepKey& k) {
-    tape_.reset();
-    tape_.emplace();
-    logits_ = model_.forward(x, k);
-    loss_ = cross_entropy(logits_, y);
+  const auto result = [](const Tensor& loss, const Tensor& logits) {
+    return Result{loss.to_vector()[0], to_device(logits, Device::cpu)};
   };
-  capturing_ = captured_ && (!captured_->images || captured_->images.shape() == images.shape());
-  if (!capturing_) {
-    run(images, targets, key);
+  forwarded_ = true;
+  staged_ = captured_ && images.dim(0) == capture_.batch;
+  if (staged_ && captured_->steps_before == 0 && !recorded()) record(key.seed);
+  staged_ = staged_ && captured_;
+  if (!staged_) {
+    run_forward(images, targets, key);
   } else if constexpr (kHasCuda) {
     Captured& c = *captured_;
     const memory::Arena::Use use(c.arena);
     c.stage(images, targets, key);
-    const auto run_staged = [&] {
-      run(c.images, c.targets,
-          {.seed = key.seed, .words = static_cast<const uint64_t*>(c.words.raw())});
-    };
-    if (c.steps < kEagerSteps) run_staged();
-    if (c.steps == kEagerSteps) {
-      c.forward = cuda::capture(run_staged);
-      c.logits = logits_.value;
-      c.loss = loss_.value;
-    }
-    if (c.steps >= kEagerSteps) {
+    if (c.forward) {
       cuda::replay(c.forward);
-      return {c.loss.to_vector()[0], c.logits};
+      return result(c.loss, c.logits);
     }
+    run_forward(c.images, c.targets, c.key(key.seed));
   }
-  return {loss_.value.to_vector()[0], logits_.value};
+  return result(loss_.value, logits_.value);
 }
 
 void TrainStep::update(float lr) {
+  require(std::exchange(forwarded_, false), "step: update without forward");
   optimizer_.begin(lr);
-  const auto run = [&] {
-    require(tape_.has_value(), "step: update without forward");
-    tape_->backward(loss_);
-    optimizer_.apply();
-  };
-  if (!capturing_) {
-    run();
-  } else if constexpr (kHasCuda) {
+  if (!staged_) return run_update();
+  if constexpr (kHasCuda) {
     Captured& c = *captured_;
     const memory::Arena::Use use(c.arena);
-    if (c.steps < kEagerSteps) run();
-    if (c.steps == kEagerSteps) c.rest = cuda::capture(run);
-    if (c.steps >= kEagerSteps) {
-      cuda::replay(c.rest);
-      optimizer_.replayed();
+    if (c.backward_and_update) {
+      cuda::replay(c.backward_and_update);
+      return optimizer_.replayed();
     }
-    ++c.steps;
+    run_update();
+    --c.steps_before;
   }
-  tape_.reset();
 }
 
 }  // namespace lspt

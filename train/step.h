@@ -9,36 +9,52 @@
 
 namespace lspt {
 
+/// Which steps are captured.
+struct Capture {
+  int64_t batch = 0;      ///< those of this many images; 0: none
+  bool required = false;  ///< a capture that fails is an error; otherwise it is said
+                          ///< (engine/notice.h) and steps are launched one by one
+};
+
 /// loss = cross_entropy(model(images), targets), then an update from its gradients. In two halves,
 /// so that the caller sees the loss before the weights move.
 ///
-/// With `capture`, on the GPU: the third step of a batch size is captured as two CUDA graphs, the
-/// forward pass and the rest, and later steps of that size replay them: the same kernels on the
-/// same memory, hence the same bits, without the time that launching them one by one takes. What
-/// differs from step to step (images, targets, which dropout masks, the optimizer's rates) is
-/// brought to the same place before. The memory of captured steps belongs to them alone.
+/// Captured steps, on the GPU: after two steps of the captured size, whenever they come, the next
+/// is recorded as two CUDA graphs, the forward pass and the rest, and it and later ones replay
+/// them: the same kernels on the same memory, hence the same bits, without the time that launching
+/// them one by one takes. What differs from step to step (images, targets, which dropout masks, the
+/// optimizer's rates) is brought to the same place before. The memory of captured steps belongs to
+/// them alone. Steps of another size are launched one by one.
 class TrainStep {
  public:
-  TrainStep(Model& model, Optimizer& optimizer, bool capture);
+  TrainStep(Model& model, Optimizer& optimizer, const Capture& capture = {});
   ~TrainStep();
 
   struct Result {
     float loss;
-    Tensor logits;  ///< (B, K) f32; valid until the next forward
+    Tensor logits;  ///< (B, K) f32 on the CPU
   };
-  /// images (B, 3, S, S) and targets (B, K), f32, on any device.
+  /// images (B, 3, S, S) and targets (B, K), f32, on any device. Returns when the loss is there:
+  /// nothing needs to wait for the update that follows.
   Result forward(const Tensor& images, const Tensor& targets, const StepKey& key);
   /// Throws Error if `forward` has not been called since the last update.
   void update(float lr);
+  /// Whether steps of the captured size are replayed by now.
+  bool recorded() const;
 
  private:
   struct Captured;
+  void run_forward(const Tensor& images, const Tensor& targets, const StepKey& key);
+  void run_update();
+  void record(uint64_t seed);
+
   Model& model_;
   Optimizer& optimizer_;
+  const Capture capture_;
   std::optional<Tape> tape_;
   Var logits_, loss_;
-  std::unique_ptr<Captured> captured_;  // nullptr: never capture
-  bool capturing_ = false;              // whether the step under way is of the captured shape
+  std::unique_ptr<Captured> captured_;       // nullptr: steps are not captured
+  bool forwarded_ = false, staged_ = false;  // the step under way: is there one, of captured size
 };
 
 }  // namespace lspt

@@ -48,7 +48,7 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
       watch_({&train, &evaluation}),
       optimizer_(optimizer_config(options_),
                  options_.opt == "lbfgs" ? Parameters() : model.trainable()),
-      step_(model, optimizer_, captures_steps(options_)),
+      step_(model, optimizer_, capture_of(options_, train.samples())),
       schedule_(schedule_of(options_, train.batches())),
       rows_(read_csv(folder.file("metrics.csv"), progress_.epoch)),
       health_(state.warnings, {.classes = static_cast<int64_t>(state.class_names.size()),

@@ -86,6 +86,8 @@ int device_count() {
 
 }  // namespace
 
+bool emulated::registered() { return true; }
+
 cudaError_t emulated::done(cudaError_t error) {
   if (error != cudaSuccess) last_error = error;
   return error;

@@ -9,6 +9,7 @@
 ///                          their bits between the three show a race.
 ///   LSPT_EMULATED_LOCK=1   device memory is out of reach of host code
 ///   LSPT_EMULATED_MEMORY   bytes of device memory
+///   LSPT_EMULATED_GRAPHS=0 captured graphs cannot be instantiated
 ///   CUDA_VISIBLE_DEVICES   empty or -1: there is no device
 #pragma once
 

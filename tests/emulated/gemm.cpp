@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/cuda.cuh"
+#include "engine/derived.h"
 
 namespace lspt::cuda {
 namespace {
@@ -71,11 +72,12 @@ void allow_tf32(bool) {}
 void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
               const GemmOptions& options) {
   const int64_t k = transpose_a ? a.rows() : a.cols();
+  const Tensor bias = as_dtype(options.bias, c.dtype());  // kept, as the real ones keep it
   const Op op("gemm", bytes_of(a, b, c), 2 * c.numel() * k);
   const Product product{Matrix(c),
                         Matrix(a),
                         Matrix(b),
-                        Matrix(options.bias),
+                        Matrix(bias),
                         Matrix(options.residual),
                         c.rows(),
                         c.cols(),

@@ -123,6 +123,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph,
                                  unsigned long long flags = 0);
+cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
@@ -152,6 +153,11 @@ void run_or_record(cudaStream_t stream, std::function<void()> work);
 bool allowed();
 /// Whether a launch of this shape is possible on the device; aborts if only the emulator lacks it.
 bool launchable(dim3 grid, dim3 block, size_t dynamic_shared);
+
+/// A file's kernels are known when its static objects have been made, as nvcc's files register
+/// theirs: who asks for one while another file's are made gets an error. False until then.
+bool registered();
+static const bool kernels_here = registered();
 
 }  // namespace emulated
 
@@ -188,8 +194,10 @@ struct cudaFuncAttributes {
   int maxThreadsPerBlock, numRegs, ptxVersion, binaryVersion;
 };
 template <typename Function>
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Function*) {
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Function*,
+                                  const bool& known = emulated::kernels_here) {
   *attributes = {};
+  if (!known) return emulated::done(cudaErrorInvalidResourceHandle);
   attributes->maxThreadsPerBlock = 1024;
   attributes->ptxVersion = attributes->binaryVersion = 90;
   return cudaSuccess;

@@ -1,0 +1,3 @@
+// The test framework itself, which several programs link.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
