@@ -1,4 +1,5 @@
 # make          build/lspt                      make test    every test
+# make ops      every op by itself: its gradient, PyTorch, CPU = GPU, time; OP=PART of a name
 # make demo     synthetic birds, LSPT, results  make bench   speed of every method
 # make format   clang-format                    make clean   remove build folders
 # make fuzz     libFuzzer on every reader of files, FUZZ_SECONDS (60) each; needs clang
@@ -63,14 +64,15 @@ CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_
 
 LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
 TRAIN_SOURCES := $(filter-out train/main.cpp,$(wildcard train/*.cpp))
-TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp,$(wildcard tests/*.cpp))
+TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp tests/ops.cpp,$(wildcard tests/*.cpp))
+OPS_SOURCES := tests/ops.cpp tests/doctest.cpp $(wildcard tests/op_*.cpp)
 # Recipes are inside the program: train/recipes/gapt/cub_mae.toml is gapt/cub_mae.
 RECIPES := $(sort $(wildcard train/recipes/*/*.toml))
 RECIPES_CPP := $(BUILD)/train/embedded_recipes.cpp
 THIRD_SOURCES := third_party/stb_image.cpp
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
 
-.PHONY: all test test-gpu-code fuzz demo bench format clean FORCE
+.PHONY: all test test-gpu-code ops fuzz demo bench format clean FORCE
 all: $(BUILD)/lspt
 
 # Everything that compiles waits for the packages: checked once a build folder, installed if missing.
@@ -126,26 +128,32 @@ $(BUILD)/lspt: $(call objects,train/main.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
 $(BUILD)/tests/run: $(call objects,$(TEST_SOURCES)) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
 
+$(BUILD)/tests/ops: $(call objects,$(OPS_SOURCES)) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
+
 # GPU code without a GPU. Kernels are compiled as host code and run thread by thread, with plain
 # loops in the place of cuBLASLt and cuDNN; and cuDNN is asked for a kernel for every attention.
-EMULATED := $(BUILD)/emulated
+EMULATED_BUILD := $(BUILD)/emulated
 EMULATED_SOURCES := $(filter-out engine/gemm.cu ops/attention_cudnn.cu,$(CUDA_SOURCES)) \
                     $(filter-out tests/emulated/selftest.cpp,$(wildcard tests/emulated/*.cpp))
 EMULATED_FLAGS := $(filter-out -O3 -O1,$(CXXFLAGS)) -O2 -fno-strict-aliasing -D__CUDACC__ -Itests/emulated \
                   -include tests/emulated/cuda_runtime.h -Wno-unknown-pragmas
 
-$(EMULATED)/%.o: % $(BUILD)/flags | $(BUILD)/setup.done
+$(EMULATED_BUILD)/%.o: % $(BUILD)/flags | $(BUILD)/setup.done
 	@mkdir -p $(@D)
 	@echo "  $< (emulated)"
 	@$(CXX) $(EMULATED_FLAGS) -x c++ -c $< -o $@
 
-$(EMULATED)/run: $(call objects,$(TEST_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED)/%.o) $(BUILD)/liblspt.a
+$(EMULATED_BUILD)/run: $(call objects,$(TEST_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
-$(EMULATED)/lspt: $(call objects,train/main.cpp) $(EMULATED_SOURCES:%=$(EMULATED)/%.o) $(BUILD)/liblspt.a
+$(EMULATED_BUILD)/lspt: $(call objects,train/main.cpp) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
-$(EMULATED)/selftest: $(addprefix $(EMULATED)/tests/emulated/,selftest.cpp.o fiber.cpp.o block.cpp.o cuda_runtime.cpp.o streams.cpp.o)
+$(EMULATED_BUILD)/ops: $(call objects,$(OPS_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
+
+$(EMULATED_BUILD)/selftest: $(addprefix $(EMULATED_BUILD)/tests/emulated/,selftest.cpp.o fiber.cpp.o block.cpp.o cuda_runtime.cpp.o streams.cpp.o)
 	@$(CXX) $(CXXFLAGS) $^ -o $@
 
 $(BUILD)/tests/cudnn_plans: $(call objects,tests/cudnn_plans.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
@@ -153,7 +161,7 @@ $(BUILD)/tests/cudnn_plans: $(call objects,tests/cudnn_plans.cpp) $(CUDA_OBJECTS
 
 # Objects first and in parallel, whatever -j says at the top: the build is one command.
 JOBS := $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(shell nproc))
-GPU_TESTS := $(EMULATED)/run $(EMULATED)/lspt $(EMULATED)/selftest $(if $(SAN),,$(BUILD)/tests/cudnn_plans)
+GPU_TESTS := $(EMULATED_BUILD)/run $(EMULATED_BUILD)/lspt $(EMULATED_BUILD)/selftest $(if $(SAN),,$(BUILD)/tests/cudnn_plans)
 test:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run $(if $(WITH_CUDA),$(GPU_TESTS))
 	@OMP_WAIT_POLICY=passive $(BUILD)/tests/run
@@ -161,12 +169,19 @@ test:
 	@OMP_WAIT_POLICY=passive LSPT=$(BUILD)/lspt sh tests/program.sh
 
 test-gpu-code:
-	@$(EMULATED)/selftest
-	@echo "GPU cases, on an emulated GPU:" && OMP_WAIT_POLICY=passive $(EMULATED)/run --test-case="*GPU*"
+	@$(EMULATED_BUILD)/selftest
+	@echo "GPU cases, on an emulated GPU:" && OMP_WAIT_POLICY=passive $(EMULATED_BUILD)/run --test-case="*GPU*"
 	@echo "again, its memory locked against host code:" && OMP_WAIT_POLICY=passive LSPT_EMULATED_LOCK=1 \
-	  $(EMULATED)/run --test-case="an op computes on the GPU*,twenty steps lose on the GPU*"
-	@EMULATED=1 LSPT=$(EMULATED)/lspt OMP_WAIT_POLICY=passive sh tests/gpu_program.sh
+	  $(EMULATED_BUILD)/run --test-case="every op passes every check on the GPU*,twenty steps lose on the GPU*" \
+	  --subcase="the GPU computes*"
+	@EMULATED=1 LSPT=$(EMULATED_BUILD)/lspt OMP_WAIT_POLICY=passive sh tests/gpu_program.sh
 	@$(if $(SAN),,sh tests/cudnn_plans.sh $(BUILD)/tests/no_gpu $(BUILD)/tests/cudnn_plans)
+
+# EMULATED=1: on an emulated GPU as well.
+OPS := $(if $(filter 1,$(EMULATED)),$(EMULATED_BUILD),$(BUILD)/tests)/ops
+ops:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(OPS)
+	@OMP_WAIT_POLICY=passive $(OPS) $(if $(OP),"$(OP)")
 
 # libFuzzer on every reader, from the fixtures that its target names. What a target does not call is
 # not linked.
@@ -228,5 +243,5 @@ clean:
 	rm -rf build build-san build-fuzz
 
 -include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
-           train/main.cpp tests/cudnn_plans.cpp) $(CUDA_OBJECTS) $(EMULATED_SOURCES:%=$(EMULATED)/%.o))
+           train/main.cpp tests/cudnn_plans.cpp tests/ops.cpp) $(CUDA_OBJECTS) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o))
 -include $(FUZZ_OBJECTS:.o=.d) $(patsubst %.cpp,$(FUZZ)/%.d,$(wildcard tests/fuzz/*.cpp))

@@ -21,26 +21,12 @@ namespace {
 
 constexpr bool kF32 = true;
 
-/// Positive rows that sum to 1.
-Tensor probabilities(int64_t rows, int64_t classes) {
-  const Random random(3, 0, 0, Purpose::test);
-  Tensor targets({rows, classes});
-  float* to = targets.data<float>();
-  for (int64_t i = 0; i < rows; ++i) {
-    float sum = 0;
-    for (int64_t k = 0; k < classes; ++k)
-      sum += to[i * classes + k] = random.uniform(static_cast<uint64_t>(i * classes + k));
-    for (int64_t k = 0; k < classes; ++k) to[i * classes + k] /= sum;
-  }
-  return targets;
+/// An input that has no gradient, or targets.
+Input constant(const Shape& shape, const Shape& wrong) {
+  return {shape, kF32, false, wrong, 0.0f, Role::constant};
 }
-
-Tensor pixels(const Shape& shape) {
-  const Random random(4, 0, 0, Purpose::test);
-  Tensor images(shape);
-  for (int64_t i = 0; i < images.numel(); ++i)
-    images.data<float>()[i] = bf16(random.normal(static_cast<uint64_t>(i)));
-  return images;
+Input probabilities(const Shape& shape) {
+  return {shape, kF32, false, {}, 0.0f, Role::probabilities};
 }
 
 Random mask_stream() { return Random(5, 1, 2, Purpose::dropout); }
@@ -130,22 +116,19 @@ void add_tokens(std::vector<OpCase>& t) {
   t.push_back({"patch_pool, large",
                {{{3, 60, 304}, false, false, {3, 59, 304}}},
                [](const Vars& x, DType) -> Vars { return {patch_pool(x[0], 1, 60)}; }});
-  t.push_back(
-      {"patch_embed",
-       {{{5, 3, 2, 2}, kF32}, {{5}, kF32}},
-       [](const Vars& x, DType dtype) -> Vars {
-         return {patch_embed(to_device(pixels({2, 3, 4, 6}), x[0].device()), x[0], x[1], dtype)};
-       },
-       1e-3,
-       true});
-  t.push_back(
-      {"patch_embed, large",
-       {{{6, 3, 8, 8}, kF32}, {{6}, kF32}},
-       [](const Vars& x, DType dtype) -> Vars {
-         return {patch_embed(to_device(pixels({2, 3, 16, 24}), x[0].device()), x[0], x[1], dtype)};
-       },
-       1e-3,
-       true});
+  const auto embed = [](const Vars& x, DType dtype) -> Vars {
+    return {patch_embed(x[2].value, x[0], x[1], dtype)};
+  };
+  t.push_back({"patch_embed",
+               {{{5, 3, 2, 2}, kF32}, {{5}, kF32}, constant({2, 3, 4, 6}, {2, 3, 4, 5})},
+               embed,
+               1e-3,
+               true});
+  t.push_back({"patch_embed, large",
+               {{{6, 3, 8, 8}, kF32}, {{6}, kF32}, constant({2, 3, 16, 24}, {2, 4, 16, 24})},
+               embed,
+               1e-3,
+               true});
 }
 
 void add_layers(std::vector<OpCase>& t) {
@@ -188,14 +171,14 @@ void add_layers(std::vector<OpCase>& t) {
                {{{3, 40, 304}, false, true, {}, 20.0f}, {{304}, kF32}, {{304}, kF32}},
                [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], x[1], x[2])}; },
                4e-3});  // mean and deviation of numbers near 20 in f32
-  t.push_back({"cross_entropy", {{{3, 7}}}, [](const Vars& x, DType) -> Vars {
-                 return {cross_entropy(x[0], probabilities(3, 7))};
-               }});
-  t.push_back(
-      {"cross_entropy, large",
-       {{{30, 200}}},
-       [](const Vars& x, DType) -> Vars { return {cross_entropy(x[0], probabilities(30, 200))}; },
-       3e-2});  // the loss itself is f32: 6e-8 of it is 1e-3 of these differences
+  const auto entropy = [](const Vars& x, DType) -> Vars {
+    return {cross_entropy(x[0], x[1].value)};
+  };
+  t.push_back({"cross_entropy", {{{3, 7}}, probabilities({3, 7})}, entropy});
+  t.push_back({"cross_entropy, large",
+               {{{30, 200}}, probabilities({30, 200})},
+               entropy,
+               3e-2});  // the loss itself is f32: 6e-8 of it is 1e-3 of these differences
 }
 
 void add_attention(std::vector<OpCase>& t) {
@@ -220,6 +203,11 @@ void add_attention(std::vector<OpCase>& t) {
                [](const Vars& x, DType) -> Vars {
                  return {attention(x[0], 2, {.temperature = x[1], .temperature_index = 1})};
                }});
+  t.push_back({"attention with a temperature beyond its limit",
+               {{{2, 4, 18}}, {{3}, kF32, true, {}, 20.0f}},
+               [](const Vars& x, DType) -> Vars {
+                 return {attention(x[0], 2, {.temperature = x[1], .temperature_index = 1})};
+               }});
   t.push_back(
       {"attention with queries and a temperature, large",
        {{{2, 37, 128}}, {{2, 3, 64}}, {{2, 5, 128}}, {{3}, kF32, true, {}, 2.0f}},
@@ -228,9 +216,10 @@ void add_attention(std::vector<OpCase>& t) {
              x[0], 4,
              {.query = x[1], .prompt_kv = x[2], .temperature = x[3], .temperature_index = 1})};
        }});
-  t.push_back({"attention, large", {{{2, 50, 192}}, {{9, 128}}}, [](const Vars& x, DType) -> Vars {
-                 return {attention(x[0], 4, {.prompt_kv = x[1]})};
-               }});
+  t.push_back(
+      {"attention with shared prompt keys and values, large",
+       {{{2, 50, 192}}, {{9, 128}}},
+       [](const Vars& x, DType) -> Vars { return {attention(x[0], 4, {.prompt_kv = x[1]})}; }});
 }
 
 void add_lstm(std::vector<OpCase>& t) {

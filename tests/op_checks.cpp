@@ -6,6 +6,7 @@
 
 #include "engine/random.h"
 #include "ops/cast.h"
+#include "tests/golden.h"
 
 namespace lspt::test {
 namespace {
@@ -53,7 +54,23 @@ double largest(const std::vector<float>& values) {
   return most;
 }
 
-unsigned all_of(const OpCase& c) { return (1u << c.inputs.size()) - 1; }
+bool is_variable(const Input& input) { return input.role == Role::variable; }
+
+/// Bits of the inputs that can have a gradient.
+unsigned all_of(const OpCase& c) {
+  const auto count = std::count_if(c.inputs.begin(), c.inputs.end(), is_variable);
+  return (1u << count) - 1;
+}
+
+std::vector<float> rows_of_sum_one(std::vector<float> values, int64_t columns) {
+  for (auto row = values.begin(); row != values.end(); row += columns) {
+    double sum = 0;
+    for (auto x = row; x != row + columns; ++x) sum += std::exp(static_cast<double>(*x));
+    for (auto x = row; x != row + columns; ++x)
+      *x = static_cast<float>(std::exp(static_cast<double>(*x)) / sum);
+  }
+  return values;
+}
 
 /// Derivative of the weighted sum when input i moves along `direction`.
 double central_difference(const OpCase& c, const Values& at, size_t i,
@@ -73,8 +90,12 @@ double central_difference(const OpCase& c, const Values& at, size_t i,
 
 Values inputs_of(const OpCase& c) {
   Values values;
-  for (size_t i = 0; i < c.inputs.size(); ++i)
-    values.push_back(normal(c.inputs[i].shape.numel(), i, c.inputs[i].shift));
+  for (size_t i = 0; i < c.inputs.size(); ++i) {
+    const Input& input = c.inputs[i];
+    values.push_back(normal(input.shape.numel(), i, input.shift));
+    if (input.role == Role::probabilities)
+      values[i] = rows_of_sum_one(std::move(values[i]), input.shape[-1]);
+  }
   return values;
 }
 
@@ -83,9 +104,10 @@ Result run(const OpCase& c, const Values& values, const Setting& setting) {
   Vars leaves, inputs;
   for (size_t i = 0; i < values.size(); ++i) {
     const Tensor value = to_device(Tensor::from(values[i], c.inputs[i].shape), setting.device);
-    leaves.push_back(setting.trainable >> i & 1u ? Var::trainable(value) : Var(value));
+    const bool trainable = setting.trainable & all_of(c) & 1u << i;
+    leaves.push_back(trainable ? Var::trainable(value) : Var(value));
     inputs.push_back(c.inputs[i].f32 ? leaves[i] : cast(leaves[i], setting.dtype));
-    if (setting.activations) inputs[i] = activation(inputs[i]);
+    if (setting.activations && is_variable(c.inputs[i])) inputs[i] = activation(inputs[i]);
   }
   Result result;
   const Vars outputs = c.apply(inputs, setting.dtype);
@@ -96,7 +118,8 @@ Result run(const OpCase& c, const Values& values, const Setting& setting) {
     loss = plus_weighted(loss, outputs[i], weights_for(outputs[i].value, i));
   if (setting.activations)
     for (size_t i = 0; i < inputs.size(); ++i)
-      loss = plus_weighted(loss, inputs[i], weights_for(inputs[i].value, 50 + i));
+      if (is_variable(c.inputs[i]))
+        loss = plus_weighted(loss, inputs[i], weights_for(inputs[i].value, 50 + i));
   if (!loss.node) return result;
   tape.backward(loss);
   for (const Var& leaf : leaves)
@@ -128,6 +151,7 @@ double gradient_error(const OpCase& c, Device device) {
   const Values gradients = run(c, values, {.device = device}).gradients;
   double worst = 0;
   for (size_t i = 0; i < values.size(); ++i) {
+    if (!is_variable(c.inputs[i])) continue;
     const size_t count = values[i].size();
     if (gradients[i].size() != count) return INFINITY;
     double difference = 0, scale = 1e-3;
@@ -198,7 +222,7 @@ std::string recorded_for_nothing(const OpCase& c) {
     Vars inputs;
     for (size_t i = 0; i < values.size(); ++i) {
       const Tensor value = Tensor::from(values[i], c.inputs[i].shape);
-      inputs.push_back(with_tape ? Var(value) : Var::trainable(value));
+      inputs.push_back(with_tape || !is_variable(c.inputs[i]) ? Var(value) : Var::trainable(value));
     }
     const auto is_input = [&](const Var& y) {  // an op may hand an input through (cast)
       return std::any_of(inputs.begin(), inputs.end(),
@@ -230,6 +254,25 @@ std::string wrong_shapes_accepted(const OpCase& c) {
     }
   }
   return message;
+}
+
+double pytorch_error(const OpCase& c, DType dtype, Device device) {
+  static const NamedTensors golden = golden::read("op_table");
+  const Result ours = run(c, inputs_of(c), {.dtype = dtype, .device = device});
+  double worst = 0;
+  const auto compare = [&](const std::string& name, const std::vector<float>& values) {
+    const std::vector<float> theirs = golden::at(golden, c.name + "/" + name).to_vector();
+    // make_ops.py keeps every n-th, n odd, of more than 2048.
+    const size_t step = ((values.size() + 2047) / 2048) | 1;
+    std::vector<float> some;
+    for (size_t i = 0; i < values.size(); i += step) some.push_back(values[i]);
+    worst = std::max(worst, largest_difference({some}, {theirs}));
+  };
+  for (size_t i = 0; i < ours.outputs.size(); ++i)
+    compare("out" + std::to_string(i), ours.outputs[i]);
+  for (size_t i = 0; i < ours.gradients.size(); ++i)
+    if (is_variable(c.inputs[i])) compare("grad" + std::to_string(i), ours.gradients[i]);
+  return worst;
 }
 
 }  // namespace lspt::test

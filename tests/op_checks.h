@@ -2,6 +2,7 @@
 /// checked themselves with ops that are wrong on purpose.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ struct Result {
 
 /// Standard normal inputs, exact in bf16; the same for a case every time.
 Values inputs_of(const OpCase& c);
-/// The op on these values and the gradients of the sum of all outputs times fixed random weights.
+/// The op on these values and the gradients of the sum of all outputs times fixed random weights,
+/// standard normal and exact in bf16.
 Result run(const OpCase& c, const Values& values, const Setting& setting = {});
 
 /// Largest |a - b| of any tensor relative to its largest |b|.
@@ -47,5 +49,26 @@ double bf16_error(const OpCase& c);
 std::string recorded_for_nothing(const OpCase& c);
 /// Empty, or the inputs whose wrong shape was accepted.
 std::string wrong_shapes_accepted(const OpCase& c);
+/// Outputs and gradients against PyTorch's for the same values (tests/golden/make_ops.py), of every
+/// element or, in large tensors, of every n-th. Throws Error if the case has no fixture.
+double pytorch_error(const OpCase& c, DType dtype, Device device = Device::cpu);
+
+/// What a check found: a figure and the most that it may be, and words where there are some.
+struct Finding {
+  double value, allowed;
+  std::string text = {};
+  bool good() const { return value <= allowed; }  // not if it is NaN
+};
+
+/// A check that every op has to pass in every dtype on every device it is for.
+struct OpCheck {
+  const char* name;
+  bool f32, bf16, cpu, gpu;
+  std::function<Finding(const OpCase& c, DType dtype, Device device)> run;
+  bool is_for(DType dtype, Device device) const {
+    return (dtype == DType::f32 ? f32 : bf16) && (device == Device::cpu ? cpu : gpu);
+  }
+};
+const std::vector<OpCheck>& op_checks();
 
 }  // namespace lspt::test

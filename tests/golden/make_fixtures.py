@@ -3,7 +3,6 @@
 Needs torch, timm, safetensors, numpy (PyPI). Everything is computed in double precision from values
 that are exact in f32, and stored as f32; the same versions write the same bytes.
 
-  ops.safetensors       op.input, op.out, op.dout (a random upstream gradient), op.grad.input
   backbone.safetensors  a ViT of 3 blocks (models of depth 2 use the first two), images, and timm's own
                         logits; labels are 3, 0, 2
   methods.safetensors   init.name: parameters that all cases start from;
@@ -36,78 +35,6 @@ def save(name, tensors):
     tensors = {k: v.detach().float().contiguous().clone() for k, v in tensors.items()}
     assert all(v.isfinite().all() for v in tensors.values())
     save_file(tensors, FOLDER / f"{name}.safetensors")
-
-
-# Ops --------------------------------------------------------------------------------------------
-
-
-def record(out, op, function, constants=(), **inputs):
-    """Runs function(**inputs) and stores inputs, result, upstream gradient, gradients."""
-    leaves = {k: v.clone().requires_grad_(k not in constants) for k, v in inputs.items()}
-    results = function(**leaves)
-    results = results if isinstance(results, dict) else {"out": results}
-    upstream = {k: draw(*v.shape) for k, v in results.items()}
-    sum((v * upstream[k]).sum() for k, v in results.items()).backward()
-    out |= {f"{op}.{k}": v for k, v in leaves.items()}
-    out |= {f"{op}.{k}": v for k, v in results.items()}
-    out |= {f"{op}.d{k}": v for k, v in upstream.items()}
-    out |= {f"{op}.grad.{k}": v.grad for k, v in leaves.items() if k not in constants}
-
-
-def packed_attention(qkv, query=None, prompt_kv=None, temperature=None):
-    """ops/attention.h: 4 heads, temperature of index 1; with `query`, qkv holds keys and values."""
-    q, k, v = qkv.chunk(3, -1) if query is None else (query, *qkv.chunk(2, -1))
-    if prompt_kv is not None:
-        pk, pv = prompt_kv.expand(q.shape[0], -1, -1).chunk(2, -1)
-        k, v = torch.cat([pk, k], 1), torch.cat([pv, v], 1)
-    t = 1.0 if temperature is None else temperature.clamp(0.01, 10)[1]
-    return ref.attention(q, k, v, 4, t)
-
-
-def lstm_cell(x, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
-    cell = torch.nn.LSTMCell(x.shape[1], h.shape[1], dtype=torch.double)
-    names = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
-    hidden, memory = torch.func.functional_call(cell, names, (x, (h, c)))
-    return {"hidden": hidden, "memory": memory}
-
-
-def make_ops():
-    out, d = {}, 24
-    lin = dict(x=draw(3, 7, d), weight=draw(36, d, scale=0.3), bias=draw(36))
-    record(out, "linear", F.linear, **lin)
-    record(out, "linear_gelu", lambda **a: F.gelu(F.linear(**a)), **lin)
-    record(out, "linear_residual", lambda residual, **a: residual + F.linear(**a), **lin,
-           residual=draw(3, 7, 36))
-    record(out, "layer_norm", lambda x, weight, bias: F.layer_norm(x, (d,), weight, bias, 1e-6),
-           x=draw(3, 7, d, scale=2, offset=5), weight=draw(d), bias=draw(d))
-    record(out, "layer_norm_plain", lambda x: F.layer_norm(x, (d,), eps=1e-6), x=draw(3, 7, d))
-    record(out, "gelu", F.gelu, x=torch.linspace(-6, 6, 97).double())
-
-    qkv, width = draw(3, 9, 3 * 32), 32
-    record(out, "attention", packed_attention, qkv=qkv)
-    record(out, "attention_temperature", packed_attention, qkv=qkv,
-           temperature=torch.tensor([2.0, 0.625, 1.0]).double())
-    record(out, "attention_clamped", packed_attention, qkv=qkv,
-           temperature=torch.tensor([1.0, 16.0]).double())
-    record(out, "attention_prompt", packed_attention, qkv=qkv, prompt_kv=draw(4, 2 * width))
-    record(out, "attention_prompt_per_image", packed_attention, qkv=qkv,
-           prompt_kv=draw(3, 4, 2 * width))
-    record(out, "attention_query", packed_attention, qkv=draw(3, 9, 2 * width),
-           query=draw(3, 1, width), prompt_kv=draw(4, 2 * width),
-           temperature=torch.tensor([1.0, 1.5]).double())
-
-    h = 12
-    record(out, "lstm_cell", lstm_cell, x=draw(10, d), h=draw(10, h), c=draw(10, h),
-           weight_ih=draw(4 * h, d, scale=0.3), weight_hh=draw(4 * h, h, scale=0.3),
-           bias_ih=draw(4 * h), bias_hh=draw(4 * h))
-    target = torch.rand(6, 11, generator=random).double()
-    record(out, "cross_entropy", lambda logits, target: F.cross_entropy(logits, target),
-           ["target"], logits=draw(6, 11, scale=3),
-           target=(target / target.sum(1, keepdim=True)).float().double())
-    record(out, "patch_embed", ref.patch_embed, ["images"], images=draw(2, 3, 16, 16),
-           weight=draw(20, 3, 4, 4, scale=0.2), bias=draw(20))
-    record(out, "patch_pool", lambda x: x[:, 3:].mean(1), x=draw(3, 12, d))
-    save("ops", out)
 
 
 # Backbone ---------------------------------------------------------------------------------------
@@ -252,7 +179,6 @@ def make_methods(deep, weights, images, head):
 
 def main():
     torch.set_num_threads(1)
-    make_ops()
     vit, weights, images, head = make_backbone()
     timm = {f"timm.{pool}.logits": timm_logits(vit, weights, head, images, pool)
             for pool in ("token", "avg")}
