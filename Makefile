@@ -72,8 +72,22 @@ RECIPES_CPP := $(BUILD)/train/embedded_recipes.cpp
 THIRD_SOURCES := third_party/stb_image.cpp
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
 
+# Half of a compiler's work is reading headers. Where little is computed it gets eight files of a
+# folder at once; the names in their anonymous namespaces must therefore differ.
+ALONE := train/main.cpp train/optimizer.cpp
+TOGETHER := train models models/weights data data/datasets
+define compile_together
+GROUPS += $(BUILD)/$(basename $(firstword $(1)))-.cpp
+GROUPED += $(1)
+$(BUILD)/$(basename $(firstword $(1)))-.cpp: FILES := $(1)
+endef
+groups_of = $(if $(1),$(eval $(call compile_together,$(wordlist 1,8,$(1))))$(call groups_of,$(wordlist 9,99,$(1))))
+$(foreach d,$(TOGETHER),$(call groups_of,$(filter-out $(ALONE),$(sort $(wildcard $(d)/*.cpp)))))
+LIB_OBJECTS := $(GROUPS:.cpp=.o) $(call objects,$(filter-out $(GROUPED),$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)))
+
 .PHONY: all test test-gpu-code ops fuzz demo bench format clean FORCE
-all: $(BUILD)/lspt
+all:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt
 
 # Everything that compiles waits for the packages: checked once a build folder, installed if missing.
 $(BUILD)/setup.done: third_party/setup.sh
@@ -97,9 +111,9 @@ $(BUILD)/kernels.cu.o: $(KERNELS) $(BUILD)/flags | $(BUILD)/setup.done
 	@printf '#include "%s"\n' $(KERNELS) >$(@:.o=)
 	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $(@:.o=) -o $@
 
-# The program around the engine and the readers compute nothing: they compile in half the time. The
+# The program around the engine, readers and tests compute little: they compile in less time. The
 # optimizer does.
-$(foreach d,train models/weights data/datasets,$(BUILD)/$(d)/%.o): OPTIMIZE := -O1
+$(foreach d,train models/weights data/datasets tests,$(BUILD)/$(d)/%.o): OPTIMIZE := -O1
 $(BUILD)/train/optimizer.o: OPTIMIZE :=
 
 $(BUILD)/%.o: %.cpp $(BUILD)/flags | $(BUILD)/setup.done
@@ -116,10 +130,18 @@ $(RECIPES_CPP): $(RECIPES) $(wildcard train/recipes train/recipes/*/)
 	   for f in $(RECIPES); do n=$${f#train/recipes/}; printf '{"%s", R"toml(' "$${n%.toml}"; cat $$f; printf ')toml"},\n'; done; \
 	   printf '  };\n  return all;\n}\n}  // namespace lspt\n'; } >$@.tmp && mv $@.tmp $@
 
+$(GROUPS): FORCE
+	@mkdir -p $(@D)
+	@printf '#include "%s"\n' $(FILES) | cmp -s - $@ || printf '#include "%s"\n' $(FILES) >$@
+
+$(GROUPS:.cpp=.o): %.o: %.cpp $(BUILD)/flags | $(BUILD)/setup.done
+	@echo "  $$(sed 's/.*"\(.*\)"/\1/' $< | tr '\n' ' ')"
+	@$(CXX) $(CXXFLAGS) $(OPTIMIZE) -c $< -o $@
+
 $(RECIPES_CPP:.cpp=.o): $(RECIPES_CPP) $(BUILD)/flags | $(BUILD)/setup.done
 	@$(CXX) $(CXXFLAGS) $(OPTIMIZE) -c $< -o $@
 
-$(BUILD)/liblspt.a: $(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)) $(RECIPES_CPP:.cpp=.o)
+$(BUILD)/liblspt.a: $(LIB_OBJECTS) $(RECIPES_CPP:.cpp=.o)
 	@rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/lspt: $(call objects,train/main.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
@@ -150,7 +172,7 @@ $(EMULATED_BUILD)/run: $(call objects,$(TEST_SOURCES)) $(EMULATED_SOURCES:%=$(EM
 $(EMULATED_BUILD)/lspt: $(call objects,train/main.cpp) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
-$(EMULATED_BUILD)/ops: $(call objects,$(OPS_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
+$(EMULATED_BUILD)/tests/ops: $(call objects,$(OPS_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
 $(EMULATED_BUILD)/selftest: $(addprefix $(EMULATED_BUILD)/tests/emulated/,selftest.cpp.o fiber.cpp.o block.cpp.o cuda_runtime.cpp.o streams.cpp.o)
@@ -178,7 +200,7 @@ test-gpu-code:
 	@$(if $(SAN),,sh tests/cudnn_plans.sh $(BUILD)/tests/no_gpu $(BUILD)/tests/cudnn_plans)
 
 # EMULATED=1: on an emulated GPU as well.
-OPS := $(if $(filter 1,$(EMULATED)),$(EMULATED_BUILD),$(BUILD)/tests)/ops
+OPS := $(if $(filter 1,$(EMULATED)),$(EMULATED_BUILD),$(BUILD))/tests/ops
 ops:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(OPS)
 	@OMP_WAIT_POLICY=passive $(OPS) $(if $(OP),"$(OP)")
@@ -242,6 +264,6 @@ format:
 clean:
 	rm -rf build build-san build-fuzz
 
--include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(TRAIN_SOURCES) $(TEST_SOURCES) $(THIRD_SOURCES) \
+-include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) \
            train/main.cpp tests/cudnn_plans.cpp tests/ops.cpp) $(CUDA_OBJECTS) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o))
 -include $(FUZZ_OBJECTS:.o=.d) $(patsubst %.cpp,$(FUZZ)/%.d,$(wildcard tests/fuzz/*.cpp))

@@ -19,7 +19,7 @@ namespace {
 
 using Hash = std::array<uint8_t, 16>;
 
-struct Entry {
+struct Looked {
   Split split;
   const Sample* sample;
   Hash file{}, pixels{};
@@ -40,7 +40,7 @@ std::string_view view(const T* data, size_t count) {
   return {reinterpret_cast<const char*>(data), count * sizeof(T)};
 }
 
-void look_at(Entry& entry, int img_size) {
+void look_at(Looked& entry, int img_size) {
   const std::string& path = entry.sample->path;
   const auto file = MappedFile::open(path, ErrorKind::kData);
   entry.bytes = file->size();
@@ -69,11 +69,11 @@ ImageHeader::Format named_format(const std::string& path) {
                             : ImageHeader::other;
 }
 
-CheckedImage image_of(const Entry& entry) {
+CheckedImage image_of(const Looked& entry) {
   return {entry.split, entry.sample->label, entry.sample->path};
 }
 
-void add_care(CareCounts& care, const Entry& entry) {
+void add_care(CareCounts& care, const Looked& entry) {
   const auto named = named_format(entry.sample->path);
   care.misnamed += named != ImageHeader::other && named != entry.header.format;
   care.gray += entry.header.gray;
@@ -85,7 +85,7 @@ void add_care(CareCounts& care, const Entry& entry) {
 }
 
 // Groups of two and more, by their first image.
-std::vector<SameContent> same_content(const std::vector<Entry>& entries) {
+std::vector<SameContent> same_content(const std::vector<Looked>& entries) {
   std::vector<size_t> order;
   for (size_t i = 0; i < entries.size(); ++i)
     if (entries[i].error.empty()) order.push_back(i);
@@ -93,13 +93,13 @@ std::vector<SameContent> same_content(const std::vector<Entry>& entries) {
                    [&](size_t a, size_t b) { return entries[a].pixels < entries[b].pixels; });
   std::vector<std::pair<size_t, SameContent>> groups;
   for (size_t begin = 0, end; begin < order.size(); begin = end) {
-    const Entry& first = entries[order[begin]];
+    const Looked& first = entries[order[begin]];
     for (end = begin + 1; end < order.size() && entries[order[end]].pixels == first.pixels;) ++end;
     if (end - begin < 2) continue;
     SameContent group{.same_bytes = true};
     std::array<int, 3> in_split{};
     for (size_t k = begin; k < end; ++k) {
-      const Entry& entry = entries[order[k]];
+      const Looked& entry = entries[order[k]];
       group.same_bytes &= entry.file == first.file;
       group.conflict |= entry.sample->label != first.sample->label;
       group.leak |= entry.split != first.split;
@@ -132,7 +132,7 @@ CheckReport check(const Dataset& data, const CheckOptions& options,
   CheckReport report;
   std::unordered_map<std::string, std::string> lost;
   for (const MissingFile& file : data.missing) lost.emplace(file.path, file.where);
-  std::vector<Entry> entries;
+  std::vector<Looked> entries;
   for (const auto& [split, samples] :
        {std::pair{Split::train, &data.train}, {Split::val, &data.val}, {Split::test, &data.test}}) {
     auto& count = report.images[static_cast<size_t>(split)];
@@ -153,7 +153,7 @@ CheckReport check(const Dataset& data, const CheckOptions& options,
   std::atomic<int64_t> done = 0;
   std::exception_ptr failure;  // of the machine, not of an image
   parallel_for(static_cast<int64_t>(entries.size()), 1, [&](int64_t i, int64_t) {
-    Entry& entry = entries[static_cast<size_t>(i)];
+    Looked& entry = entries[static_cast<size_t>(i)];
     try {
       look_at(entry, options.img_size);
     } catch (const Error& error) {
@@ -167,7 +167,7 @@ CheckReport check(const Dataset& data, const CheckOptions& options,
   });
   if (failure) std::rethrow_exception(failure);
 
-  for (const Entry& entry : entries) {
+  for (const Looked& entry : entries) {
     if (!entry.error.empty()) {
       report.unreadable.push_back({image_of(entry), entry.error});
       continue;

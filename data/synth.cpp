@@ -97,22 +97,22 @@ void shuffle(List& list, uint64_t seed, uint64_t stream) {
     std::swap(list[i], list[random.below(i, static_cast<uint32_t>(i + 1))]);
 }
 
-struct Class {
+struct Species {
   std::string name;
   Plumage plumage;
 };
 
 // At least four classes share a genus, so that telling genera apart is not enough.
-std::vector<Class> make_classes(int count, uint64_t seed) {
+std::vector<Species> make_classes(int count, uint64_t seed) {
   std::vector<Genus> genera = all_genera();
   const int per_genus = std::max(4, (count + 7) / 8);
-  std::vector<Class> classes;
+  std::vector<Species> classes;
   for (int i = 0; i < count; ++i) {
     const Genus& genus = genera[static_cast<size_t>(i / per_genus)];
     std::array<Trait, kTraits.size()> traits = kTraits;
     shuffle(traits, seed, static_cast<uint64_t>(i / per_genus));
     const Trait& trait = traits[static_cast<size_t>(i % per_genus)];
-    Class one{std::string(trait.name) + "_" + genus.name, genus.plumage};
+    Species one{std::string(trait.name) + "_" + genus.name, genus.plumage};
     trait.apply(one.plumage);
     classes.push_back(std::move(one));
   }
@@ -158,7 +158,7 @@ void check(const SynthOptions& o) {
 void synth(const SynthOptions& options, const std::function<void(int64_t, int64_t)>& progress) {
   check(options);
   const fs::path root = options.output;
-  const std::vector<Class> classes = make_classes(options.classes, options.seed);
+  const std::vector<Species> classes = make_classes(options.classes, options.seed);
   const int per_class = options.train_per_class + options.test_per_class;
   const int total = per_class * options.classes;
   std::ostringstream class_list, images, labels, splits, boxes;

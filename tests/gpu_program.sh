@@ -69,7 +69,18 @@ result "a head that is fitted there is the CPU's"
   --iterations 1 --warmup 0 --json >out 2>err
 [ "$(grep -c '"ops":\[' out)" -eq 2 ]
 result "bench prints a table of ops"
+full="$train --method full --dtype bf16 --device cuda --epochs 2"
+$full --output full_captured >out 2>err && $full --cuda-graph off --output full_plain >out 2>err
+cmp full_captured/last.safetensors full_plain/last.safetensors >err 2>&1
+result "captured steps of a whole backbone in bf16 leave the bytes of plain ones"
 if [ "${EMULATED:-0}" = 1 ]; then
+  LSPT_EMULATED_GRAPHS=0 $lspt --device cuda --epochs 3 --output uncaptured >out 2>err
+  [ $? -eq 0 ] && [ "$(grep -c "note: steps are launched one by one" uncaptured/log.txt)" -eq 1 ] &&
+    cmp straight/last.safetensors uncaptured/last.safetensors >>err 2>&1
+  result "where steps cannot be captured that is said once and the run goes on"
+  LSPT_EMULATED_GRAPHS=0 $lspt --device cuda --epochs 3 --cuda-graph on --output insisted >out 2>err
+  [ $? -ne 0 ] && grep -q "cudaGraphInstantiate" err
+  result "--cuda-graph on insists"
   LSPT_EMULATED_MEMORY=20000000 $lspt --device cuda --epochs 1 --output small >out 2>err
   [ $? -eq 6 ] && grep -q "out of GPU memory: .* MiB wanted, .* of 19 MiB free; a smaller --batch-size" err
   result "a GPU too small is exit code 6, with what was wanted and what is free"

@@ -3,12 +3,12 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "engine/digest.h"
 #include "models/weights/safetensors.h"
 #include "models/weights/sketch.h"
 #include "models/weights/weight_file.h"
+#include "train/json_text.h"
 
 namespace lspt {
 namespace {
@@ -36,10 +36,6 @@ std::string digest_of(const Metadata& metadata, const std::map<std::string, Tens
   return digest.hex();
 }
 
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 /// The numbers of Progress under their names in the file; one table for reading and writing.
 template <typename P, typename Visit>
 void each_number(P& progress, const Visit& visit) {
@@ -59,7 +55,7 @@ void each_number(P& progress, const Visit& visit) {
 std::string transform_of(const Options& o) {
   const std::string size = std::to_string(o.img_size);
   const bool vtab = o.transform == "vtab";
-  return dump(
+  return json_text(
       {{"img_size", o.img_size},
        {"resize", vtab ? size + " x " + size + ", whatever the shape"
                        : "short side to " + std::to_string(o.img_size * 8 / 7)},
@@ -102,12 +98,12 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   Metadata metadata = {{"lspt", kVersion},
                        {"config", to_json(checkpoint.options, true)},
                        {"seed", std::to_string(checkpoint.options.seed)},
-                       {"classes", dump(checkpoint.class_names)},
+                       {"classes", json_text(checkpoint.class_names)},
                        {"data", checkpoint.data_digest},
-                       {"warnings", dump(checkpoint.warnings)},
-                       {"backbone", dump({{"path", checkpoint.backbone.path},
-                                          {"bytes", checkpoint.backbone.bytes},
-                                          {"sha256", checkpoint.backbone.sha256}})},
+                       {"warnings", json_text(checkpoint.warnings)},
+                       {"backbone", json_text({{"path", checkpoint.backbone.path},
+                                               {"bytes", checkpoint.backbone.bytes},
+                                               {"sha256", checkpoint.backbone.sha256}})},
                        {"transform", transform_of(checkpoint.options)}};
   each_number(checkpoint.progress,
               [&](const char* key, const auto& value) { metadata[key] = Json(value).dump(); });

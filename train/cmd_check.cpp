@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "data/check.h"
 #include "engine/file.h"
 #include "engine/parallel.h"
 #include "train/commands.h"
+#include "train/json_text.h"
 #include "train/meter.h"
 #include "train/setup.h"
 
@@ -16,18 +16,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-struct Spread {
+struct Balance {
   int64_t images = 0, smallest = 0, largest = 0;
   double median = 0;
 };
 
-Spread spread_of(std::vector<int64_t> counts) {
+Balance balance_of(std::vector<int64_t> counts) {
   std::sort(counts.begin(), counts.end());
-  Spread out;
+  Balance out;
   for (const int64_t count : counts) out.images += count;
   const size_t n = counts.size();
   out.smallest = counts.front();
@@ -88,11 +84,11 @@ Json json_of(const CheckReport& report, const Dataset& data, const std::string& 
               {"verdict", verdict_of(report)},
               {"classes", data.class_names.size()}};
   for (size_t s = 0; s < 3; ++s) {
-    const Spread spread = spread_of(report.images[s]);
-    out["splits"][kSplitNames[s]] = {{"images", spread.images},
-                                     {"smallest_class", spread.smallest},
-                                     {"median_class", spread.median},
-                                     {"largest_class", spread.largest}};
+    const Balance balance = balance_of(report.images[s]);
+    out["splits"][kSplitNames[s]] = {{"images", balance.images},
+                                     {"smallest_class", balance.smallest},
+                                     {"median_class", balance.median},
+                                     {"largest_class", balance.largest}};
   }
   out["decoded"] = report.decoded;
   out["bytes"] = report.bytes;
@@ -126,11 +122,11 @@ void print(const CheckReport& report, const Dataset& data, const std::string& pa
               data.class_names.size());
   if (!data.note.empty()) std::printf("  note: %s\n", data.note.c_str());
   for (size_t s = 0; s < 3; ++s) {
-    const Spread spread = spread_of(report.images[s]);
-    std::printf("  %-6s %9s images", kSplitNames[s], grouped(spread.images).c_str());
-    if (spread.images > 0)
-      std::printf("; a class has %s to %s, median %g", grouped(spread.smallest).c_str(),
-                  grouped(spread.largest).c_str(), spread.median);
+    const Balance balance = balance_of(report.images[s]);
+    std::printf("  %-6s %9s images", kSplitNames[s], grouped(balance.images).c_str());
+    if (balance.images > 0)
+      std::printf("; a class has %s to %s, median %g", grouped(balance.smallest).c_str(),
+                  grouped(balance.largest).c_str(), balance.median);
     std::printf("\n");
   }
   if (!report.untrained.empty()) {
@@ -207,7 +203,7 @@ int run_check(const Options& o) {
                         static_cast<double>(report.decoded) / meter.seconds(), thread_count()));
   }
   if (o.json)
-    std::printf("%s\n", dump(json_of(report, data, o.data)).c_str());
+    std::printf("%s\n", json_text(json_of(report, data, o.data)).c_str());
   else
     print(report, data, o.data);
   if (!o.output.empty()) write_tables(report, data, o.output);

@@ -3,12 +3,12 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "engine/file.h"
 #include "train/choice.h"
 #include "train/commands.h"
+#include "train/json_text.h"
 #include "train/metrics.h"
 #include "train/restore.h"
 
@@ -82,7 +82,7 @@ void print_answers(const std::string& path, const std::vector<Answer>& answers,
       top.push_back(
           {{"class", names[a.label]}, {"label", a.label}, {"probability", a.probability}});
     const Json out = {{"path", path}, {"top", top}};
-    std::printf("%s\n", out.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    std::printf("%s\n", json_text(out).c_str());
     return;
   }
   std::printf("%s", path.c_str());
@@ -134,7 +134,7 @@ int run_eval(const Options& given) {
                     {"top1_se", standard_error(e->top1, e->seen)},
                     {"top5", e->top5},
                     {"mean_class_top1", e->mean_class_top1}};
-  const std::string text = out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = json_text(out);
   if (!given.output.empty()) {
     std::error_code error;
     fs::create_directories(given.output, error);

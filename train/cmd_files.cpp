@@ -1,6 +1,5 @@
 // lspt info, lspt convert, lspt synth
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "data/synth.h"
 #include "models/weights/describe.h"
@@ -8,15 +7,12 @@
 #include "train/checkpoint.h"
 #include "train/commands.h"
 #include "train/console.h"
+#include "train/json_text.h"
 
 namespace lspt {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
 
 Json json_of(const FileDescription& d) {
   Json out = {{"path", d.path},
@@ -62,7 +58,7 @@ void print_checkpoint(const std::string& path) {
 int run_info(const Options& o) {
   const FileDescription d = describe(checkpoint_path(o.files[0], "best.safetensors"));
   if (o.json) {
-    std::printf("%s\n", dump(json_of(d)).c_str());
+    std::printf("%s\n", json_text(json_of(d)).c_str());
     return 0;
   }
   std::printf("%s: %s, %s bytes%s\n", d.path.c_str(), d.format.c_str(),

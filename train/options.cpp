@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "engine/error.h"
+#include "train/json_text.h"
 
 namespace lspt {
 namespace {
@@ -125,7 +125,7 @@ std::string to_json(const Options& options, bool only_results) {
     std::visit([&](auto member) { out[flag.name] = options.*member; }, flag.field);
   }
   using nlohmann::ordered_json;
-  return out.dump(only_results ? -1 : 2, ' ', false, ordered_json::error_handler_t::replace);
+  return json_text(out, only_results ? -1 : 2);
 }
 
 Options options_from_json(const std::string& text, const std::string& source) {

@@ -18,7 +18,7 @@ namespace {
 /// has made it small.
 constexpr int64_t kEpochs = 30, kWarmupEpochs = 2, kBatchSize = 32;
 constexpr double kScratchLr = 1e-3, kTunedHeadLrMult = 100;
-struct Recipe {
+struct MethodSettings {
   const char* method;
   const char* opt;
   double lr, weight_decay;
@@ -30,7 +30,7 @@ struct Recipe {
   /// (*inferred*: the comparison in the paper is GaPT's).
   double sgd_lr, sgd_lr_moco, sgd_weight_decay;
 };
-constexpr Recipe kRecipes[] = {
+constexpr MethodSettings kSettings[] = {
     {"linear", "lbfgs", 0, 0, 0, 0, 0.625, 0.625, 1e-4},
     {"full", "adamw", 1e-5, 0.01, 0, 0, 0.01, 0.01, 1e-4},
     {"vpt-shallow", "adamw", 3e-3, 0.05, 10, 0, 0.25, 0.25, 0.001},
@@ -41,9 +41,9 @@ constexpr Recipe kRecipes[] = {
     {"lspt", "adamw", 3e-3, 0.05, 10, 0.1, 0.1, 1.0, 0},
 };
 
-const Recipe& recipe_of(const std::string& method) {
-  for (const Recipe& recipe : kRecipes)
-    if (method == recipe.method) return recipe;
+const MethodSettings& settings_of(const std::string& method) {
+  for (const MethodSettings& settings : kSettings)
+    if (method == settings.method) return settings;
   const std::string near = nearest(method, method_names());
   fail(ErrorKind::kUsage, "--method: '", method, "' is unknown",
        near.empty() ? "" : "; did you mean " + near + "?");
@@ -94,15 +94,15 @@ void refuse_idle_flags(const Options& o, bool prompts) {
 bool one_look(const Options& o) { return o.opt == "lbfgs" && (o.no_aug || o.transform == "vtab"); }
 
 void resolve(Options& o, const std::optional<WeightsHint>& weights) {
-  const Recipe& recipe = recipe_of(o.method);
+  const MethodSettings& settings = settings_of(o.method);
   const bool moco = weights && weights->family == Family::moco_v3;
   const auto fill = [&](const char* flag, auto& field, const auto& value) {
     if (!o.has(flag)) field = value;
   };
   if (o.img_size == 0) o.img_size = vit_config(o.model).img_size;
-  fill("prompts", o.prompts, recipe.prompts);
-  fill("prompt-dropout", o.prompt_dropout, recipe.prompt_dropout);
-  fill("opt", o.opt, recipe.opt);
+  fill("prompts", o.prompts, settings.prompts);
+  fill("prompt-dropout", o.prompt_dropout, settings.prompt_dropout);
+  fill("opt", o.opt, settings.opt);
   const bool sgd = o.opt == "sgd", lbfgs = o.opt == "lbfgs";
   require(!lbfgs || o.method == "linear", ErrorKind::kUsage,
           "--opt lbfgs: fits a linear head; --method ", o.method, " trains more");
@@ -114,20 +114,20 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   require(!o.has("lr") || !o.has("lr-base"), ErrorKind::kUsage,
           "--lr-base: contradicts --lr; give one of them");
   if (o.has("lr-base")) o.lr = o.lr_base * static_cast<double>(o.batch_size) / 256;
-  const double sgd_lr = moco ? recipe.sgd_lr_moco : recipe.sgd_lr;
+  const double sgd_lr = moco ? settings.sgd_lr_moco : settings.sgd_lr;
   // A backbone that is pretrained moves a little, from random values a lot.
   const bool tuned = o.method == "full" && (weights || !o.weights.empty());
   if (o.init_head == "auto") o.init_head = o.method == "full" && !tuned ? "vpt" : "zero";
-  const double adamw_lr = o.method == "full" && !tuned ? kScratchLr : recipe.lr;
+  const double adamw_lr = o.method == "full" && !tuned ? kScratchLr : settings.lr;
   if (!o.has("lr-base")) fill("lr", o.lr, sgd ? sgd_lr : lbfgs ? 0 : adamw_lr);
   fill("head-lr-mult", o.head_lr_mult, tuned && o.opt == "adamw" ? kTunedHeadLrMult : 1.0);
   fill("weight-decay", o.weight_decay,
-       sgd     ? recipe.sgd_weight_decay
+       sgd     ? settings.sgd_weight_decay
        : lbfgs ? 0
-               : recipe.weight_decay);
+               : settings.weight_decay);
 
   const PromptConfig method = method_config(o.method, static_cast<int>(o.prompts));
-  const bool prompts = recipe.prompts > 0;
+  const bool prompts = settings.prompts > 0;
   fill("new-prompts", o.new_prompts, method.new_prompts == NewPrompts::every ? "every" : "first");
   fill("carry", o.carry, prompts ? name_of(method.carry) : "none");
   fill("gspc", o.gspc, prompts && method.gspc ? "1" : "0");

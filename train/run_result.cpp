@@ -1,11 +1,11 @@
 #include "train/run_result.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "engine/error.h"
 #include "engine/file.h"
 #include "train/choice.h"
+#include "train/json_text.h"
 
 namespace lspt {
 
@@ -37,7 +37,7 @@ std::string json_of(const RunResult& result, const std::string& folder, int inde
   if (!result.diverged.empty()) out["diverged"] = result.diverged;
   out["data_sha256"] = result.data_sha256;
   out["weights_sha256"] = result.weights_sha256;
-  return out.dump(indent, ' ', false, Json::error_handler_t::replace);
+  return json_text(out, indent);
 }
 
 std::optional<RunResult> read_result(const std::string& folder) {

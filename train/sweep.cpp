@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
+
+#include "train/json_text.h"
 
 namespace lspt {
 namespace {
@@ -251,7 +252,7 @@ std::string json_of(const Sweep& sweep, int indent) {
                     {"cells", cells},
                     {"chosen", chosen},
                     {"summary", summary}};
-  return out.dump(indent, ' ', false, Json::error_handler_t::replace);
+  return json_text(out, indent);
 }
 
 }  // namespace lspt

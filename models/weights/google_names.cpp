@@ -6,7 +6,6 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 constexpr std::string_view kPatch = "embedding/kernel", kBlock = "Transformer/encoderblock_";
 
 /// How timm's tensor is seen in Google's: axes in timm's order, of which the first `rows` or all
@@ -104,7 +103,7 @@ NameMap map_google_names(const WeightFile& file, const std::string& prefix) {
     const bool inside = tensor.name.starts_with(prefix);
     const std::string_view rest = inside ? std::string_view(tensor.name).substr(prefix.size()) : "";
     const auto refuse_if = [&](bool there, const char* what) {
-      require(!there, kKind, "read ", file.path(), ": ", tensor.name, " is ", what,
+      require(!there, ErrorKind::kWeights, "read ", file.path(), ": ", tensor.name, " is ", what,
               ", which is not supported");
     };
     refuse_if(rest.starts_with("Transformer/encoderblock/"), "all blocks in one array");
@@ -136,7 +135,7 @@ NameMap map_google_names(const WeightFile& file, const std::string& prefix) {
   for (auto& [name, three] : parts) {
     require(three[0] && three[1] && three[2] && three[0]->part == three[1]->part &&
                 three[0]->part == three[2]->part && three[0]->part.rank() > 0,
-            kKind, "read ", file.path(), ": query, key and value of ", name,
+            ErrorKind::kWeights, "read ", file.path(), ": query, key and value of ", name,
             " are not three of one shape");
     for (size_t i : {size_t{1}, size_t{2}}) three[0]->sources.push_back(three[i]->sources[0]);
     map.tensors.push_back(*three[0]);

@@ -11,7 +11,6 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 constexpr int kPrefixTokens = 1;  // rows of the position table before those of the patches
 
 /// "3 (a, b, c, ...)"
@@ -49,8 +48,8 @@ void require_finite(const std::map<std::string, Tensor>& tensors, const std::str
   for (const Piece& piece : pieces) {
     if (!piece.bad) continue;
     const float* first = std::find_if(piece.begin, piece.end, not_finite);
-    fail(kKind, "load ", path, ": ", piece.tensor->first, " holds ", *first, " at element ",
-         first - piece.tensor->second.data<float>(),
+    fail(ErrorKind::kWeights, "load ", path, ": ", piece.tensor->first, " holds ", *first,
+         " at element ", first - piece.tensor->second.data<float>(),
          "; the weights are damaged or come from a run that diverged");
   }
 }
@@ -115,7 +114,7 @@ LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted
   loaded.unused = map.unused;
   loaded.notes = file.notes();
   loaded.notes.insert(loaded.notes.end(), map.notes.begin(), map.notes.end());
-  require(map.family != Family::moco_v3 || found.width != 384, kKind, "load ", path,
+  require(map.family != Family::moco_v3 || found.width != 384, ErrorKind::kWeights, "load ", path,
           ": MoCo v3's ViT-S has 12 heads, vit_small has 6, and the tensors cannot tell; it is not "
           "supported");
 
@@ -142,7 +141,7 @@ LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted
   });
   for (const MappedTensor& tensor : map.tensors)
     if (by_name.contains(tensor.name)) loaded.unused.push_back(tensor.name);
-  require(missing.empty() && misshapen.empty() && !deeper, kKind, "load ", path,
+  require(missing.empty() && misshapen.empty() && !deeper, ErrorKind::kWeights, "load ", path,
           ": the file does not fit the model: used ", loaded.used.size(), ", unused ",
           count_and_names(loaded.unused), ", missing ", count_and_names(missing), ", wrong shape ",
           count_and_names(misshapen), "\nthe file is a ", found.text(), ", the model a ",

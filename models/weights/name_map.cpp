@@ -11,7 +11,6 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 constexpr std::string_view kTimmPatch = "patch_embed.proj.weight";
 constexpr std::string_view kHfPatch = "embeddings.patch_embeddings.projection.weight";
 
@@ -42,7 +41,7 @@ std::string find_prefix(const WeightFile& file, bool& hf, std::vector<std::strin
           before.find("momentum_encoder.") == std::string_view::npos)
         found.emplace_back(before, is_hf);
     }
-  require(!found.empty(), kKind, "read ", file.path(), ": no ViT backbone among its ",
+  require(!found.empty(), ErrorKind::kWeights, "read ", file.path(), ": no ViT backbone among its ",
           file.tensors().size(), " tensors (", kTimmPatch, " is missing)",
           file.metadata().contains("lspt")
               ? "; this lspt checkpoint holds only what was trained, give its backbone's file"
@@ -96,14 +95,14 @@ void fold_scales(const WeightFile& file, NameMap& map,
     int found = 0;
     for (MappedTensor& tensor : map.tensors) {
       if (tensor.name != matrix + ".weight" && tensor.name != matrix + ".bias") continue;
-      require(tensor.part.rank() > 0 && gamma->shape == Shape{tensor.part[0]}, kKind, "read ",
-              file.path(), ": ", gamma->name, " is ", gamma->shape, ", but ", tensor.name, " ",
-              tensor.part);
+      require(tensor.part.rank() > 0 && gamma->shape == Shape{tensor.part[0]}, ErrorKind::kWeights,
+              "read ", file.path(), ": ", gamma->name, " is ", gamma->shape, ", but ", tensor.name,
+              " ", tensor.part);
       tensor.row_scale = *gamma;
       ++found;
     }
-    require(found == 2, kKind, "read ", file.path(), ": ", gamma->name, " scales ", matrix,
-            ", which is not in the file with weight and bias");
+    require(found == 2, ErrorKind::kWeights, "read ", file.path(), ": ", gamma->name, " scales ",
+            matrix, ", which is not in the file with weight and bias");
   }
   if (!scales.empty())
     map.notes.push_back("layer scale is folded into attn.proj and mlp.fc2: exact up to rounding");
@@ -147,8 +146,8 @@ NameMap map_names(const WeightFile& file) {
     chunked |= timm.chunked;
     if (timm.name.empty()) {
       const std::string why = inside ? refusal(rest, hf) : "";
-      require(why.empty(), kKind, "read ", file.path(), ": ", tensor.name, " is ", why,
-              ", which is not supported; leaving it out would change what the model computes");
+      require(why.empty(), ErrorKind::kWeights, "read ", file.path(), ": ", tensor.name, " is ",
+              why, ", which is not supported; leaving it out would change what the model computes");
       map.unused.push_back(tensor.name);
     } else if (timm.scale) {
       scales[timm.name] = &tensor;
@@ -174,8 +173,8 @@ NameMap map_names(const WeightFile& file) {
   fold_scales(file, map, scales);
   std::set<std::string_view> names;
   for (const MappedTensor& tensor : map.tensors)
-    require(names.insert(tensor.name).second, kKind, "read ", file.path(), ": ", tensor.name,
-            " twice, once as ", tensor.sources[0].name);
+    require(names.insert(tensor.name).second, ErrorKind::kWeights, "read ", file.path(), ": ",
+            tensor.name, " twice, once as ", tensor.sources[0].name);
   map.family = find_family(file, map, prefix, hf);
   if (map.family == Family::dino && file.wrapper().empty() && file.metadata().empty())
     map.notes.push_back("taken for DINO: no head, no decoder, learned position embeddings");

@@ -9,7 +9,6 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 constexpr int64_t kMaxExtent = int64_t{1} << 40;
 
 /// The header's Python dict, of exactly the form that NumPy writes.
@@ -42,7 +41,7 @@ class HeaderText {
  private:
   template <typename... Parts>
   [[noreturn]] void bad(const Parts&... parts) const {
-    fail(kKind, what_, ": ", parts...);
+    fail(ErrorKind::kWeights, what_, ": ", parts...);
   }
   char peek() {
     text_.remove_prefix(std::min(text_.find_first_not_of(" \t\r\n"), text_.size()));
@@ -125,7 +124,7 @@ void read_array(WeightTable& table, const MappedFile& file, const ZipMember& mem
   const std::string_view start = member.deflated ? std::string_view(inflated) : packed;
   const NpyHeader header = read_npy_header(start.substr(0, first), what);
   const auto element = element_of(header.descr);
-  require(header.descr.substr(0, 1) != ">", kKind, what,
+  require(header.descr.substr(0, 1) != ">", ErrorKind::kWeights, what,
           ": written by a big-endian machine; save it again on a little-endian one");
   if (!element || header.shape.size() > Shape::kMaxRank) {
     table.notes.push_back(name + " left out: type '" + header.descr + "' of " +
@@ -136,11 +135,12 @@ void read_array(WeightTable& table, const MappedFile& file, const ZipMember& mem
   for (const int64_t extent : header.shape) {
     bytes *= extent;
     most *= std::max<int64_t>(extent, 1);
-    require(most < static_cast<__int128>(1) << 60, kKind, what, ": a shape that cannot be");
+    require(most < static_cast<__int128>(1) << 60, ErrorKind::kWeights, what,
+            ": a shape that cannot be");
   }
-  require(header.data <= member.size && bytes == member.size - header.data, kKind, what, ": ",
-          member.size - header.data, " bytes of elements, not what its shape ", Shape(header.shape),
-          " and type ", header.descr, " say");
+  require(header.data <= member.size && bytes == member.size - header.data, ErrorKind::kWeights,
+          what, ": ", member.size - header.data, " bytes of elements, not what its shape ",
+          Shape(header.shape), " and type ", header.descr, " say");
   table.parts.push_back({member.name, file.data() + member.offset, member.packed, member.crc,
                          member.deflated ? member.size : 0});
   StoredTensor tensor{
@@ -159,10 +159,10 @@ void read_array(WeightTable& table, const MappedFile& file, const ZipMember& mem
 
 NpyHeader read_npy_header(std::string_view bytes, const std::string& what) {
   ByteReader reader(bytes, what);
-  require(reader.take(6) == "\x93NUMPY", kKind, what, ": no NumPy array");
+  require(reader.take(6) == "\x93NUMPY", ErrorKind::kWeights, what, ": no NumPy array");
   const auto major = reader.get<uint8_t>();
   reader.get<uint8_t>();
-  require(major >= 1 && major <= 3, kKind, what, ": version ", int{major},
+  require(major >= 1 && major <= 3, ErrorKind::kWeights, what, ": version ", int{major},
           " of NumPy's format, 1 to 3 expected");
   const size_t length = major == 1 ? reader.get<uint16_t>() : reader.get<uint32_t>();
   NpyHeader header;

@@ -8,9 +8,8 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 constexpr size_t kMaxHeader = size_t{16} << 20, kMaxTensors = 100'000;
-constexpr uint64_t kMaxExtent = uint64_t{1} << 40;  // products of a few stay in 64 bits
+constexpr uint64_t kMaxDimension = uint64_t{1} << 40;  // products of a few stay in 64 bits
 
 constexpr std::pair<const char*, Element> kDtypes[] = {
     {"F64", Element::f64},     {"F32", Element::f32}, {"F16", Element::f16},
@@ -90,15 +89,17 @@ class HeaderParser : public nlohmann::json_sax<nlohmann::json> {
   bool binary(binary_t&) override { return wrong("binary data"); }
   bool parse_error(std::size_t at, const std::string&,
                    const nlohmann::json::exception& error) override {
-    fail(kKind, what_, ": not JSON at byte ", at + 8, ": ", error.what());
+    fail(ErrorKind::kWeights, what_, ": not JSON at byte ", at + 8, ": ", error.what());
   }
 
  private:
   template <typename... Parts>
   void check(bool condition, const Parts&... parts) const {
-    require(condition, kKind, what_, ": ", parts...);
+    require(condition, ErrorKind::kWeights, what_, ": ", parts...);
   }
-  [[noreturn]] bool wrong(const char* found) const { fail(kKind, what_, ": ", found); }
+  [[noreturn]] bool wrong(const char* found) const {
+    fail(ErrorKind::kWeights, what_, ": ", found);
+  }
 
   std::string what_, field_;
   int depth_ = 0;
@@ -110,21 +111,22 @@ class HeaderParser : public nlohmann::json_sax<nlohmann::json> {
 StoredTensor place(const Entry& entry, const uint8_t* data, const std::string& what) {
   const auto* dtype = std::find_if(std::begin(kDtypes), std::end(kDtypes),
                                    [&](const auto& known) { return entry.dtype == known.first; });
-  require(dtype != std::end(kDtypes), kKind, what, ": tensor ", entry.name, " of dtype ",
-          entry.dtype, ", which is not supported");
-  require(entry.shape->size() <= Shape::kMaxRank, kKind, what, ": tensor ", entry.name, " has ",
-          entry.shape->size(), " dimensions, at most ", Shape::kMaxRank, " are supported");
+  require(dtype != std::end(kDtypes), ErrorKind::kWeights, what, ": tensor ", entry.name,
+          " of dtype ", entry.dtype, ", which is not supported");
+  require(entry.shape->size() <= Shape::kMaxRank, ErrorKind::kWeights, what, ": tensor ",
+          entry.name, " has ", entry.shape->size(), " dimensions, at most ", Shape::kMaxRank,
+          " are supported");
   StoredTensor tensor{entry.name, {}, dtype->second, {}, data + (*entry.offsets)[0], -1};
   uint64_t bytes = size_of(tensor.element);
   std::vector<int64_t> extents;
   bool fits = true;
   for (const uint64_t extent : *entry.shape) {
-    fits = fits && extent <= kMaxExtent && !__builtin_mul_overflow(bytes, extent, &bytes);
+    fits = fits && extent <= kMaxDimension && !__builtin_mul_overflow(bytes, extent, &bytes);
     extents.push_back(static_cast<int64_t>(extent));
   }
   const uint64_t found = (*entry.offsets)[1] - (*entry.offsets)[0];
-  require(fits && bytes == found, kKind, what, ": tensor ", entry.name, " has ", found,
-          " bytes, which is not what its shape and dtype say");
+  require(fits && bytes == found, ErrorKind::kWeights, what, ": tensor ", entry.name, " has ",
+          found, " bytes, which is not what its shape and dtype say");
   tensor.shape = Shape(extents);
   int64_t stride = 1;
   for (int i = tensor.shape.rank() - 1; i >= 0 && bytes > 0; --i) {
@@ -139,22 +141,24 @@ StoredTensor place(const Entry& entry, const uint8_t* data, const std::string& w
 WeightTable read_safetensors(const MappedFile& file) {
   const std::string what = "read " + file.path() + ": safetensors header";
   uint64_t length = 0;
-  require(file.size() >= 8, kKind, what, ": the file has ", file.size(), " bytes");
+  require(file.size() >= 8, ErrorKind::kWeights, what, ": the file has ", file.size(), " bytes");
   std::memcpy(&length, file.data(), 8);
-  require(length <= kMaxHeader, kKind, what, " of ", length, " bytes, at most ", kMaxHeader);
-  require(length <= file.size() - 8, kKind, what, " of ", length, " bytes in a file of ",
-          file.size(), ": truncated; download or copy it again");
+  require(length <= kMaxHeader, ErrorKind::kWeights, what, " of ", length, " bytes, at most ",
+          kMaxHeader);
+  require(length <= file.size() - 8, ErrorKind::kWeights, what, " of ", length,
+          " bytes in a file of ", file.size(), ": truncated; download or copy it again");
   const std::string_view header = file.bytes().substr(8, length);
-  require(header.starts_with('{'), kKind, what, " does not begin with {");
+  require(header.starts_with('{'), ErrorKind::kWeights, what, " does not begin with {");
   // The parser takes a zero byte for the end.
-  require(header.find('\0') == header.npos, kKind, what, " holds a zero byte");
+  require(header.find('\0') == header.npos, ErrorKind::kWeights, what, " holds a zero byte");
   HeaderParser parser(what);
   nlohmann::json::sax_parse(header.begin(), header.end(), &parser);
 
   std::vector<const Entry*> order;
   for (const Entry& entry : parser.entries) {
-    require(entry.offsets->size() == 2 && (*entry.offsets)[0] <= (*entry.offsets)[1], kKind, what,
-            ": data_offsets of tensor ", entry.name, " are no pair [begin, end]");
+    require(entry.offsets->size() == 2 && (*entry.offsets)[0] <= (*entry.offsets)[1],
+            ErrorKind::kWeights, what, ": data_offsets of tensor ", entry.name,
+            " are no pair [begin, end]");
     order.push_back(&entry);
   }
   std::sort(order.begin(), order.end(),
@@ -162,13 +166,15 @@ WeightTable read_safetensors(const MappedFile& file) {
   const size_t buffer = file.size() - 8 - length;
   uint64_t end = 0;
   for (const Entry* entry : order) {
-    require((*entry->offsets)[0] == end, kKind, what, ": tensor ", entry->name, " begins at byte ",
-            (*entry->offsets)[0], " of the data, byte ", end, " expected (a hole or an overlap)");
+    require((*entry->offsets)[0] == end, ErrorKind::kWeights, what, ": tensor ", entry->name,
+            " begins at byte ", (*entry->offsets)[0], " of the data, byte ", end,
+            " expected (a hole or an overlap)");
     end = (*entry->offsets)[1];
-    require(end <= buffer, kKind, what, ": tensor ", entry->name, " ends at byte ", end, " of ",
-            buffer, ": truncated; download or copy it again");
+    require(end <= buffer, ErrorKind::kWeights, what, ": tensor ", entry->name, " ends at byte ",
+            end, " of ", buffer, ": truncated; download or copy it again");
   }
-  require(end == buffer, kKind, what, ": ", buffer - end, " bytes behind the last tensor");
+  require(end == buffer, ErrorKind::kWeights, what, ": ", buffer - end,
+          " bytes behind the last tensor");
 
   WeightTable table;
   table.format = "safetensors";

@@ -6,8 +6,6 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
-
 class ZipReader {
  public:
   explicit ZipReader(const MappedFile& file) : file_(file), members_(read_zip_directory(file)) {
@@ -39,7 +37,7 @@ class ZipReader {
   }
   template <typename... Parts>
   void check(bool condition, const Parts&... parts) const {
-    require(condition, kKind, "read ", file_.path(), ": ", parts...);
+    require(condition, ErrorKind::kWeights, "read ", file_.path(), ": ", parts...);
   }
 
   /// The folder that everything is in is named after the file that torch.save wrote.

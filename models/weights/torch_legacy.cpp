@@ -5,7 +5,6 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 using Kind = Pickle::Kind;
 
 /// 0x1950a86a20f9469cfc6c as a pickled number, then STOP.
@@ -42,7 +41,7 @@ class LegacyReader {
  private:
   template <typename... Parts>
   void check(bool condition, const Parts&... parts) const {
-    require(condition, kKind, what_, ": ", parts...);
+    require(condition, ErrorKind::kWeights, what_, ": ", parts...);
   }
 
   Pickle next(const std::string& name) {

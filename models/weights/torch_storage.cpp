@@ -5,9 +5,7 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 using Kind = Pickle::Kind;
-using Node = Pickle::Node;
 
 template <size_t N>
 std::optional<Element> look_up(const std::pair<std::string_view, Element> (&table)[N],
@@ -48,23 +46,25 @@ std::optional<Element> element_of_torch_dtype(std::string_view global) {
   return look_up(kDtypes, global);
 }
 
-std::optional<StorageId> storage_id(const Pickle& pickle, const Node& node,
+std::optional<StorageId> storage_id(const Pickle& pickle, const Pickle::Node& node,
                                     const std::string& what) {
   if (node.kind != Kind::persistent) return std::nullopt;
   const std::vector<Pickle::Index>& fields = pickle[node.items[0]].items;
   if (fields.size() < 5 || fields.size() > 6 || pickle[fields[0]].text != "storage")
     return std::nullopt;
-  const Node &type = pickle[fields[1]], &key = pickle[fields[2]], &count = pickle[fields[4]];
+  const Pickle::Node &type = pickle[fields[1]], &key = pickle[fields[2]],
+                     &count = pickle[fields[4]];
   const auto element = element_of_storage(type.text);
-  require(element.has_value(), kKind, what, ": elements of ", type.text, " are not supported");
-  require(key.kind == Kind::text && count.kind == Kind::integer, kKind, what,
+  require(element.has_value(), ErrorKind::kWeights, what, ": elements of ", type.text,
+          " are not supported");
+  require(key.kind == Kind::text && count.kind == Kind::integer, ErrorKind::kWeights, what,
           ": a storage without key or size");
   StorageId id{*element, key.text, count.integer};
   if (fields.size() == 6 && pickle[fields[5]].kind != Kind::none) {
     const std::vector<Pickle::Index>& view = pickle[fields[5]].items;
     require(view.size() == 3 && pickle[view[1]].kind == Kind::integer &&
                 pickle[view[2]].kind == Kind::integer && pickle[view[2]].integer >= 0,
-            kKind, what, ": a view that is not (key, offset, elements)");
+            ErrorKind::kWeights, what, ": a view that is not (key, offset, elements)");
     id.view_offset = pickle[view[1]].integer;
     id.view_count = pickle[view[2]].integer;
   }
@@ -77,9 +77,10 @@ void add_tensor(WeightTable& table, const std::string& name, Element element,
   const auto negative = [](int64_t value) { return value < 0; };
   require(std::none_of(sizes.begin(), sizes.end(), negative) &&
               std::none_of(strides.begin(), strides.end(), negative),
-          kKind, what, ": tensor ", name, ": a size or stride that is negative");
-  require(sizes.size() == strides.size() && sizes.size() <= Shape::kMaxRank && offset >= 0, kKind,
-          what, ": tensor ", name, ": sizes, strides and offset do not fit together");
+          ErrorKind::kWeights, what, ": tensor ", name, ": a size or stride that is negative");
+  require(sizes.size() == strides.size() && sizes.size() <= Shape::kMaxRank && offset >= 0,
+          ErrorKind::kWeights, what, ": tensor ", name,
+          ": sizes, strides and offset do not fit together");
   const auto count = static_cast<__int128>(storage.bytes / size_of(element));
   constexpr __int128 kMost = __int128{1} << 60;
   __int128 numel = 1, last = offset;
@@ -89,10 +90,10 @@ void add_tensor(WeightTable& table, const std::string& name, Element element,
     numel = std::min(numel * std::max<int64_t>(sizes[i], 1), kMost);
     last = std::min(last + static_cast<__int128>(sizes[i] - 1) * strides[i], count);
   }
-  require(numel < kMost, kKind, what, ": tensor ", name, ": its size ", Shape(sizes),
+  require(numel < kMost, ErrorKind::kWeights, what, ": tensor ", name, ": its size ", Shape(sizes),
           " is not possible");
   // More elements than the storage has would be an expanded tensor: one byte claiming gigabytes.
-  require(empty || (last < count && numel <= count), kKind, what, ": tensor ", name,
+  require(empty || (last < count && numel <= count), ErrorKind::kWeights, what, ": tensor ", name,
           " reaches outside its storage of ", static_cast<int64_t>(count), " elements (offset ",
           offset, ", size ", Shape(sizes), ")");
   StoredTensor tensor{name, Shape(sizes), element, {}, nullptr, storage.part};

@@ -5,27 +5,26 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 using Kind = Pickle::Kind;
 
 /// POSIX tar: a header of 512 bytes, then the member, padded to 512.
-constexpr size_t kBlock = 512, kNameSize = 100, kSizeAt = 124, kSizeSize = 12, kTypeAt = 156;
+constexpr size_t kTarBlock = 512, kNameSize = 100, kSizeAt = 124, kSizeSize = 12, kTypeAt = 156;
 
 std::map<std::string, std::string_view> read_tar(const MappedFile& file) {
   std::map<std::string, std::string_view> members;
   ByteReader reader(file.bytes(), "read " + file.path() + ": tar archive");
-  while (reader.left() >= kBlock) {
-    const std::string_view header = reader.take(kBlock);
+  while (reader.left() >= kTarBlock) {
+    const std::string_view header = reader.take(kTarBlock);
     if (header[0] == '\0') break;  // the end: blocks of zeros
     size_t size = 0;
     for (const char digit : header.substr(kSizeAt, kSizeSize)) {
       if (digit == ' ' || digit == '\0') continue;
-      require(digit >= '0' && digit <= '7', kKind, "read ", file.path(),
-              ": tar archive: a size that is no octal number at byte ", reader.at() - kBlock);
+      require(digit >= '0' && digit <= '7', ErrorKind::kWeights, "read ", file.path(),
+              ": tar archive: a size that is no octal number at byte ", reader.at() - kTarBlock);
       size = size << 3 | static_cast<size_t>(digit - '0');  // up to 36 bits
     }
     const std::string_view data = reader.take(size);
-    reader.take(std::min(reader.left(), (kBlock - size % kBlock) % kBlock));
+    reader.take(std::min(reader.left(), (kTarBlock - size % kTarBlock) % kTarBlock));
     const std::string_view name = header.substr(0, kNameSize);
     const char type = header[kTypeAt];
     if (type == '0' || type == '\0') members[std::string(name.substr(0, name.find('\0')))] = data;
@@ -79,7 +78,7 @@ class TarReader {
 
   template <typename... Parts>
   void check(bool condition, const Parts&... parts) const {
-    require(condition, kKind, what_, ": ", parts...);
+    require(condition, ErrorKind::kWeights, what_, ": ", parts...);
   }
 
   /// The pickle that a member goes on with.

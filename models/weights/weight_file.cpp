@@ -12,8 +12,6 @@
 namespace lspt {
 namespace {
 
-constexpr ErrorKind kKind = ErrorKind::kWeights;
-
 struct half {
   uint16_t bits;
   operator float() const {  // NOLINT: a load converts implicitly, as for bf16
@@ -140,7 +138,9 @@ bool StoredTensor::contiguous() const {
   return true;
 }
 
-WeightFile WeightFile::open(const std::string& path) { return of(MappedFile::open(path, kKind)); }
+WeightFile WeightFile::open(const std::string& path) {
+  return of(MappedFile::open(path, ErrorKind::kWeights));
+}
 
 WeightFile WeightFile::of(std::shared_ptr<const MappedFile> file) {
   const std::string_view bytes = file->bytes();
@@ -154,7 +154,7 @@ WeightFile WeightFile::of(std::shared_ptr<const MappedFile> file) {
   else if (is_tar(bytes))
     weights.table_ = read_torch_tar(*file);
   else
-    fail(kKind, "read ", file->path(), ": ", what_else(bytes));
+    fail(ErrorKind::kWeights, "read ", file->path(), ": ", what_else(bytes));
   weights.file_ = std::move(file);
   for (size_t i = 0; i < weights.tensors().size(); ++i)
     weights.index_[weights.tensors()[i].name] = i;
@@ -169,14 +169,14 @@ const StoredTensor* WeightFile::find(const std::string& name) const {
 
 Tensor WeightFile::load(const std::string& name) const {
   const StoredTensor* tensor = find(name);
-  require(tensor, kKind, "load ", path(), ": no tensor ", name);
+  require(tensor, ErrorKind::kWeights, "load ", path(), ": no tensor ", name);
   return load(*tensor);
 }
 
 void WeightFile::check_crc(int part, const uint8_t* data, size_t bytes) const {
   if (checked_[static_cast<size_t>(part)]) return;
-  require(crc32_z(0, data, bytes) == table_.parts[static_cast<size_t>(part)].crc, kKind, "load ",
-          path(), ": ", table_.parts[static_cast<size_t>(part)].name,
+  require(crc32_z(0, data, bytes) == table_.parts[static_cast<size_t>(part)].crc,
+          ErrorKind::kWeights, "load ", path(), ": ", table_.parts[static_cast<size_t>(part)].name,
           " is damaged (its CRC is wrong); download or copy the file again");
   checked_[static_cast<size_t>(part)] = true;
 }
@@ -187,8 +187,9 @@ Tensor WeightFile::load(const StoredTensor& tensor) const {
   if (part && part->inflated) {
     const std::string_view packed(reinterpret_cast<const char*>(part->data), part->bytes);
     const std::string bytes = inflate(packed, part->inflated, "load " + path() + ": " + part->name);
-    require(bytes.size() == part->inflated, kKind, "load ", path(), ": ", part->name, " has ",
-            bytes.size(), " bytes, ", part->inflated, " expected; download or copy it again");
+    require(bytes.size() == part->inflated, ErrorKind::kWeights, "load ", path(), ": ", part->name,
+            " has ", bytes.size(), " bytes, ", part->inflated,
+            " expected; download or copy it again");
     const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
     check_crc(tensor.part, data, bytes.size());
     StoredTensor inflated = tensor;

@@ -14,7 +14,6 @@ constexpr uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50
 constexpr uint32_t kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
 constexpr uint32_t kIn64 = 0xffffffff;  // "the real value is in the zip64 field"
 constexpr size_t kEndSize = 22, kLocatorSize = 20, kMaxMembers = 1'000'000;
-constexpr ErrorKind kKind = ErrorKind::kWeights;
 
 struct Directory {
   uint64_t count, size, offset, end;
@@ -30,8 +29,9 @@ size_t find_end(const MappedFile& file) {
     reader.take(16);
     if (reader.get<uint16_t>() == reader.left()) return at;
   }
-  fail(kKind, "read ", file.path(), ": truncated: the zip's directory, its last part, is missing (",
-       bytes.size(), " bytes are there); download or copy it again");
+  fail(ErrorKind::kWeights, "read ", file.path(),
+       ": truncated: the zip's directory, its last part, is missing (", bytes.size(),
+       " bytes are there); download or copy it again");
 }
 
 Directory read_end(const MappedFile& file) {
@@ -42,16 +42,17 @@ Directory read_end(const MappedFile& file) {
   Directory directory{reader.get<uint16_t>(), reader.get<uint32_t>(), reader.get<uint32_t>(), at};
   const bool big =
       directory.count == 0xffff || directory.size == kIn64 || directory.offset == kIn64;
-  require(disk == 0 || big, kKind, "read ", file.path(), ": a part of a split zip archive");
+  require(disk == 0 || big, ErrorKind::kWeights, "read ", file.path(),
+          ": a part of a split zip archive");
   if (!big || at < kLocatorSize) return directory;
   ByteReader locator(file.bytes(), "read " + file.path() + ": zip64 locator", at - kLocatorSize);
   if (locator.get<uint32_t>() != kLocator64) return directory;
   locator.take(4);
   const uint64_t at64 = locator.get<uint64_t>();
-  require(at64 <= at - kLocatorSize, kKind, "read ", file.path(), ": zip64 end record at byte ",
-          at64, ", behind its own locator");
+  require(at64 <= at - kLocatorSize, ErrorKind::kWeights, "read ", file.path(),
+          ": zip64 end record at byte ", at64, ", behind its own locator");
   ByteReader end64(file.bytes(), "read " + file.path() + ": zip64 end record", at64);
-  require(end64.get<uint32_t>() == kEnd64, kKind, "read ", file.path(),
+  require(end64.get<uint32_t>() == kEnd64, ErrorKind::kWeights, "read ", file.path(),
           ": no zip64 end record at byte ", at64);
   end64.take(28);
   return {end64.get<uint64_t>(), end64.get<uint64_t>(), end64.get<uint64_t>(), at64};
@@ -73,7 +74,8 @@ void read_zip64(std::string_view extra, uint64_t& size, uint64_t& packed, uint64
 ZipMember read_member(ByteReader& central, const MappedFile& file) {
   const std::string what = "read " + file.path() + ": zip directory";
   const size_t at = central.at();
-  require(central.get<uint32_t>() == kCentral, kKind, what, ": no entry at byte ", at);
+  require(central.get<uint32_t>() == kCentral, ErrorKind::kWeights, what, ": no entry at byte ",
+          at);
   central.take(4);
   const uint16_t flags = central.get<uint16_t>(), method = central.get<uint16_t>();
   central.take(4);
@@ -87,16 +89,17 @@ ZipMember read_member(ByteReader& central, const MappedFile& file) {
   member.name = central.take(name);
   read_zip64(central.take(extra), size, packed, header);
   central.take(comment);
-  require(!(flags & 1), kKind, what, ": ", member.name, " is encrypted");
-  require((method == 0 && packed == size) || method == 8, kKind, what, ": ", member.name,
-          " is compressed by method ", method, ", ", packed, " to ", size, " bytes; not supported");
-  require(header <= file.size(), kKind, what, ": ", member.name, " starts at byte ", header, " of ",
-          file.size());
+  require(!(flags & 1), ErrorKind::kWeights, what, ": ", member.name, " is encrypted");
+  require((method == 0 && packed == size) || method == 8, ErrorKind::kWeights, what, ": ",
+          member.name, " is compressed by method ", method, ", ", packed, " to ", size,
+          " bytes; not supported");
+  require(header <= file.size(), ErrorKind::kWeights, what, ": ", member.name, " starts at byte ",
+          header, " of ", file.size());
 
   ByteReader local(file.bytes(), "read " + file.path() + ": local header of " + member.name,
                    header);
-  require(local.get<uint32_t>() == kLocal, kKind, what, ": no local header at byte ", header,
-          " for ", member.name);
+  require(local.get<uint32_t>() == kLocal, ErrorKind::kWeights, what, ": no local header at byte ",
+          header, " for ", member.name);
   local.take(2);
   const uint16_t local_flags = local.get<uint16_t>(), local_method = local.get<uint16_t>();
   local.take(8);
@@ -108,7 +111,7 @@ ZipMember read_member(ByteReader& central, const MappedFile& file) {
   };
   require(local.take(local_name) == member.name && local_method == method &&
               agrees(local_packed, packed) && agrees(local_size, size),
-          kKind, what, ": the local header of ", member.name, " says otherwise");
+          ErrorKind::kWeights, what, ": the local header of ", member.name, " says otherwise");
   local.take(local_extra);
   member.header = header;
   member.offset = local.at();
@@ -123,18 +126,18 @@ ZipMember read_member(ByteReader& central, const MappedFile& file) {
 std::vector<ZipMember> read_zip_directory(const MappedFile& file) {
   const Directory directory = read_end(file);
   require(directory.offset <= directory.end && directory.size <= directory.end - directory.offset,
-          kKind, "read ", file.path(), ": the zip's directory does not fit before byte ",
-          directory.end);
-  require(directory.count <= kMaxMembers, kKind, "read ", file.path(), ": ", directory.count,
-          " zip members, at most ", kMaxMembers);
+          ErrorKind::kWeights, "read ", file.path(),
+          ": the zip's directory does not fit before byte ", directory.end);
+  require(directory.count <= kMaxMembers, ErrorKind::kWeights, "read ", file.path(), ": ",
+          directory.count, " zip members, at most ", kMaxMembers);
   const std::string_view bytes = file.bytes().substr(0, directory.offset + directory.size);
   ByteReader central(bytes, "read " + file.path() + ": zip directory", directory.offset);
   std::vector<ZipMember> members;
   std::set<std::string_view> names;
   for (uint64_t i = 0; i < directory.count; ++i) members.push_back(read_member(central, file));
   for (const ZipMember& member : members)
-    require(names.insert(member.name).second, kKind, "read ", file.path(), ": zip member ",
-            member.name, " twice");
+    require(names.insert(member.name).second, ErrorKind::kWeights, "read ", file.path(),
+            ": zip member ", member.name, " twice");
 
   std::vector<const ZipMember*> order;
   for (const ZipMember& member : members) order.push_back(&member);
@@ -142,12 +145,12 @@ std::vector<ZipMember> read_zip_directory(const MappedFile& file) {
             [](const ZipMember* a, const ZipMember* b) { return a->header < b->header; });
   size_t end = 0;
   for (const ZipMember* member : order) {
-    require(member->header >= end && (end > 0 || member->header == 0), kKind, "read ", file.path(),
-            ": zip member ", member->name, " overlaps another or foreign bytes");
+    require(member->header >= end && (end > 0 || member->header == 0), ErrorKind::kWeights, "read ",
+            file.path(), ": zip member ", member->name, " overlaps another or foreign bytes");
     require(
         member->offset <= directory.offset && member->packed <= directory.offset - member->offset,
-        kKind, "read ", file.path(), ": zip member ", member->name, " (", member->packed,
-        " bytes at ", member->offset, ") does not fit before the directory");
+        ErrorKind::kWeights, "read ", file.path(), ": zip member ", member->name, " (",
+        member->packed, " bytes at ", member->offset, ") does not fit before the directory");
     end = member->offset + member->packed;
   }
   return members;
