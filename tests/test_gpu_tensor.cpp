@@ -1,4 +1,5 @@
-// Tensors on the GPU; the ops there are in test_ops.cpp.
+// Tensors and images on the GPU; the ops there are in test_ops.cpp.
+#include "data/device_images.h"
 #include "engine/tensor.h"
 #include "tests/gpu.h"
 
@@ -19,4 +20,21 @@ TEST_CASE("tensors travel to the GPU and back, and change their dtype on either 
   fill(filled, 2.5f);
   CHECK(filled.to_vector() == std::vector<float>{2.5f, 2.5f, 2.5f});
   CHECK(Tensor::zeros({2}, DType::f32, Device::cuda).to_vector() == std::vector<float>{0, 0});
+}
+
+TEST_CASE("a batch of more images than a grid has rows is cropped on the GPU" * needs_gpu()) {
+  if constexpr (kHasCuda) {
+    const std::vector<uint8_t> pixels = {10, 20, 30, 40, 50, 60};  // two of them, side by side
+    const ImageView image(2, 1, pixels.data());
+    std::vector<DeviceImages::Item> items;
+    for (int i = 0; i < 65600; ++i) items.push_back({0, image, {.left = i % 2}});
+    const auto images = cuda::device_images(1, 1 << 20, kHalf);
+    const std::vector<float> batch = images->batch(items, 1).to_vector();
+    const Normalizer normalizer(kHalf);
+    float expected[2][3];
+    for (const int left : {0, 1}) normalizer.write(image, {.left = left}, 1, expected[left]);
+    int wrong = 0;
+    for (size_t i = 0; i < batch.size(); ++i) wrong += batch[i] != expected[i / 3 % 2][i % 3];
+    CHECK(wrong == 0);
+  }
 }
