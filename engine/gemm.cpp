@@ -163,8 +163,9 @@ void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& 
                         omp_in_parallel() ? 1 : thread_count()};
   Plan& plan = plan_for(problem);
   const Tensor weights = pack_b ? pack(plan, problem, b) : b;
-  Tensor scratch;  // none for most: attention makes thousands of small products
-  if (const size_t bytes = plan.desc.scratchpad_desc().get_size(); bytes > 0)
+  Tensor own;
+  Tensor& scratch = options.room ? *options.room : own;
+  if (const size_t bytes = plan.desc.scratchpad_desc().get_size(); bytes > scratch.nbytes())
     scratch = Tensor({static_cast<int64_t>(bytes + 3) / 4});
   plan.point(DNNL_ARG_SRC, a);
   plan.point(DNNL_ARG_WEIGHTS, weights);

@@ -14,6 +14,9 @@ struct GemmOptions {
   /// B will be used again unchanged (a frozen weight, or one weight for many steps of a
   /// recurrence): pack it into the library's own layout once and keep that with B's memory.
   bool pack_b = false;
+  /// The library's working memory, which grows as products need it: whoever makes thousands of
+  /// small ones keeps it for them. nullptr: taken and given back for this one.
+  Tensor* room = nullptr;
 };
 
 /// c = op(a) op(b) + beta c, then the options. Tensors are seen as matrices (rows() x cols());

@@ -126,7 +126,7 @@ float softmax_backward(T* p, T* ds, float* row, const float* s, const float* g, 
   return weighted;
 }
 
-/// What one head needs on the way: a thread has it once for all its heads.
+/// What one head needs on the way, products included: a thread has it once for all its heads.
 struct ForwardRoom {
   ForwardRoom(int64_t queries, int64_t keys, int64_t depth, DType type)
       : q({queries, depth}, type),
@@ -138,6 +138,7 @@ struct ForwardRoom {
         mixed({queries, depth}),
         row({keys}) {}
   Tensor q, k, v, p, scores, sums, mixed, row;
+  Tensor products = {};
 };
 
 struct BackwardRoom {
@@ -155,6 +156,7 @@ struct BackwardRoom {
         dk({keys, depth}),
         dv({keys, depth}) {}
   Tensor q, k, v, g, p, ds, scores, dp, row, dq, dk, dv;
+  Tensor products = {};
 };
 
 }  // namespace
@@ -163,12 +165,13 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
   dispatch(y.dtype(), [&]<typename T>() {
     const Heads<T> h(inputs);
     const auto make = [&] { return ForwardRoom(h.queries, h.padded, h.depth, dtype_of<T>); };
-    for_each_head(h, make, [&](int64_t image, int64_t head, const ForwardRoom& room) {
-      const auto& [q, k, v, p, scores, sums, mixed, row] = room;
+    for_each_head(h, make, [&](int64_t image, int64_t head, ForwardRoom& room) {
+      auto& [q, k, v, p, scores, sums, mixed, row, products] = room;
+      const GemmOptions small = {.room = &products};
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
-      multiply(scores, q, false, k, true, {});
+      multiply(scores, q, false, k, true, small);
       float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       for (int64_t i = 0; i < h.queries; ++i) {
         const auto [largest, sum] =
@@ -177,7 +180,7 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
         log_sums[i] = largest * h.scale + std::log(sum);
         sums.data<float>()[i] = sum;
       }
-      multiply(mixed, p, false, v, false, {});
+      multiply(mixed, p, false, v, false, small);
       T* out = y.data<T>() + image * h.queries * h.width + head * h.depth;
       for (int64_t i = 0; i < h.queries; ++i) {
         const float inverse = 1.0f / sums.data<float>()[i];
@@ -195,16 +198,17 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
   dispatch(dy.dtype(), [&]<typename T>() {
     const Heads<T> h(inputs);
     const auto make = [&] { return BackwardRoom(h.queries, h.padded, h.depth, dtype_of<T>); };
-    for_each_head(h, make, [&](int64_t image, int64_t head, const BackwardRoom& room) {
-      const auto& [q, k, v, g, p, ds, scores, dp, one_row, dq, dk, dv] = room;
+    for_each_head(h, make, [&](int64_t image, int64_t head, BackwardRoom& room) {
+      auto& [q, k, v, g, p, ds, scores, dp, one_row, dq, dk, dv, products] = room;
+      const GemmOptions small = {.room = &products};
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
       const T* from = dy.data<T>() + image * h.queries * h.width + head * h.depth;
       for (int64_t i = 0; i < h.queries; ++i)
         std::copy_n(from + i * h.width, h.depth, g.data<T>() + i * h.depth);
-      multiply(scores, q, false, k, true, {});
-      multiply(dp, g, false, v, true, {});
+      multiply(scores, q, false, k, true, small);
+      multiply(dp, g, false, v, true, small);
       const float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       float dt = 0;
       for (int64_t i = 0; i < h.queries; ++i) {
@@ -235,12 +239,12 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
         const int64_t count = which == 0 ? h.queries : h.tokens;
         for (int64_t i = 0; i < count; ++i) narrow(to + i * pitch, rows + i * h.depth, h.depth);
       };
-      multiply(dv, p, true, g, false, {});
+      multiply(dv, p, true, g, false, small);
       scatter(dv, 2);
-      multiply(dk, ds, true, q, false, {});
+      multiply(dk, ds, true, q, false, small);
       scatter(dk, 1);
       if (dqkv) {
-        multiply(dq, ds, false, k, false, {});
+        multiply(dq, ds, false, k, false, small);
         scatter(dq, 0);
       }
     });
