@@ -130,8 +130,10 @@ TEST_CASE(
   };
   CHECK_THROWS_WITH_AS(loop(), "no room", Error);
   CHECK(done == 63);
+#ifndef __SANITIZE_ADDRESS__  // which ends the program at a request of this size
   // Out of memory inside it is an Error like any other: it used to end the program.
   CHECK_THROWS_AS(parallel_for(64, 1, [](int64_t, int64_t) { Tensor({int64_t{1} << 45}); }), Error);
+#endif
 }
 
 TEST_CASE("Philox gives the published known answers") {
