@@ -266,6 +266,8 @@ const std::vector<Flag>& flags() {
        0, 0, "", "the recipe's, or 3"},
       {"overwrite", "", kTrain, kOut, &O::overwrite, "", "replace an earlier run in --output", 0, 0,
        "", "", false},
+      {"overwrite", "", kEval | kCheck | kFeatures | kConvert, kOut, &O::overwrite, "",
+       "replace files that are there"},
       {"checkpoint", "", kEval | kPredict, kModel, &O::checkpoint, "PATH",
        "checkpoint, or run folder: its best.safetensors", 0, 0, "", "required"},
       {"checkpoint", "", kFeatures, kModel, &O::checkpoint, "PATH",

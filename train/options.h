@@ -119,9 +119,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& wor
 /// All of `train`'s flags as JSON, for config.json; `only_results` leaves out those that the result
 /// cannot depend on.
 std::string to_json(const Options& options, bool only_results);
-/// The inverse, but for flags that the result cannot depend on: those are passed over. Throws
-/// Error(kWeights) naming `source` for anything but what to_json writes.
-Options options_from_json(const std::string& text, const std::string& source);
+/// The inverse. Flags that the result cannot depend on are passed over unless `all` are wanted.
+/// Throws Error(kWeights) naming `source` for anything but what to_json writes.
+Options options_from_json(const std::string& text, const std::string& source, bool all = false);
 
 struct Invocation {
   const Command* command = nullptr;  ///< nullptr: print `text` (help or version) and stop

@@ -62,6 +62,40 @@ void hold_out_fifths(Dataset& data) {
   data.note = "no train and test folders: every fifth image of a class is held out for testing";
 }
 
+bool holds_images(const fs::path& folder) {
+  if (!images_in(folder).empty()) return true;
+  for (const std::string& name : entries_of(folder, true))
+    if (!images_in(folder / name).empty()) return true;
+  return false;
+}
+
+/// The one folder of these names in root, or none. Throws Error(kData) for two.
+fs::path part_of(const fs::path& root, std::initializer_list<const char*> names) {
+  fs::path found;
+  for (const char* name : names) {
+    if (!fs::is_directory(root / name)) continue;
+    require(found.empty(), ErrorKind::kData, "data set: ", root.string(), " has both ",
+            found.filename().string(), "/ and ", name, "/, which mean the same");
+    found = root / name;
+  }
+  return found;
+}
+
+constexpr std::initializer_list<const char*> kTrain = {"train"}, kTest = {"test"},
+                                             kVal = {"val", "valid", "validation"};
+
+/// Images beside train/ that no split has would be left out in silence.
+void refuse_others(const fs::path& root) {
+  for (const std::string& name : entries_of(root, true)) {
+    bool known = false;
+    for (const auto& names : {kTrain, kVal, kTest})
+      for (const char* each : names) known = known || name == each;
+    require(known || !holds_images(root / name), ErrorKind::kData, "data set: ", root.string(), "/",
+            name, " holds images, and is none of train/, val/ (or valid/, validation/) and test/. ",
+            "Rename it or move it elsewhere");
+  }
+}
+
 }  // namespace
 
 bool is_folder_per_class(const fs::path& root) {
@@ -77,12 +111,10 @@ bool is_folder_per_class(const fs::path& root) {
 
 Dataset open_folder(const Source& source) {
   const fs::path& root = source.root;
-  const auto part = [&](const char* name) {
-    return fs::is_directory(root / name) ? root / name : fs::path();
-  };
-  const fs::path train = part("train");
-  const fs::path val = train.empty() ? fs::path() : part("val");
-  const fs::path test = train.empty() ? fs::path() : part("test");
+  const fs::path train = part_of(root, kTrain);
+  const fs::path val = train.empty() ? fs::path() : part_of(root, kVal);
+  const fs::path test = train.empty() ? fs::path() : part_of(root, kTest);
+  if (!train.empty()) refuse_others(root);
   Dataset data;
   std::set<std::string> names;
   for (const fs::path& folder : train.empty() ? std::vector{root} : std::vector{train, val, test})
