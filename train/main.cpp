@@ -1,5 +1,6 @@
 // lspt: the one place that turns an error into a message and an exit code.
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -64,6 +65,7 @@ int after_printing(int code) {
 
 int main(int argc, char** argv) {
   wait_asleep(argv);
+  prctl(PR_SET_NAME, "lspt");  // not "exe", as what /proc/self/exe starts is called
   // A file size limit shall be an error of write(), as a full disk is, not the end of the process.
   signal(SIGXFSZ, SIG_IGN);
   try {

@@ -16,7 +16,7 @@ inline constexpr const char* kVersion = "0.1.0";
 /// on the method or on the weights: resolve() in recipes.h fills those.
 struct Options {
   // data
-  std::string data, dataset = "auto", train_list, val_list, test_list, split = "auto";
+  std::string data, dataset = "auto", train_list, val_list, test_list, label_column, split = "auto";
   double val_fraction = 0.1;
   int64_t split_seed = 0;
   std::string transform = "auto", interpolation = "auto", crop_rule = "torchvision-0.9";

@@ -58,7 +58,9 @@ DatasetOptions dataset_options(const Options& o) {
           o.val_list,
           o.test_list,
           o.val_fraction,
-          static_cast<uint64_t>(o.split_seed)};
+          static_cast<uint64_t>(o.split_seed),
+          false,
+          o.label_column};
 }
 
 Dataset open_data(const Options& o) {

@@ -1,22 +1,12 @@
 // A folder per class.
 #include <algorithm>
-#include <array>
 #include <set>
 
-#include "data/datasets/layouts.h"
+#include "data/datasets/list_rows.h"
 #include "engine/error.h"
 
 namespace lspt {
 namespace {
-
-// By extension only whether a file is meant as an image; what it is, its content decides later.
-bool looks_like_image(const fs::path& path) {
-  constexpr std::array<std::string_view, 11> kExtensions = {
-      ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"};
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
 
 std::vector<std::string> images_in(const fs::path& folder) {
   std::vector<std::string> names = entries_of(folder, false);
