@@ -44,6 +44,9 @@ void note_what_is_unusual(Dataset& data) {
 
 Dataset open(const DatasetOptions& options) {
   const Place place = find_layout(options);
+  require(options.label_column.empty() || place.layout->open == open_list, ErrorKind::kUsage,
+          "--label-column: the data set's layout is ", place.layout->name,
+          ", which has none; list expected");
   MissingFiles missing;
   Dataset data = place.layout->open({place.root, options, missing});
   data.missing = std::move(missing.files);

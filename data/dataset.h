@@ -62,6 +62,8 @@ struct DatasetOptions {
   uint64_t split_seed = 0;
   /// Listed images that do not exist are collected in Dataset::missing, not an error.
   bool keep_missing = false;
+  /// Of lists with several label columns: its number, the first being 1, or its name in the header.
+  std::string label_column = {};
 };
 
 /// Reads a data set's lists; every file they name is checked to exist, none is decoded. Where the

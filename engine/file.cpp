@@ -185,6 +185,15 @@ void write_atomically(const std::string& path, std::string_view text) {
   write_atomically(path, [&](FileSink& sink) { sink.write(text); });
 }
 
+void require_new(const std::string& folder, const std::vector<std::string>& names, bool overwrite) {
+  for (const std::string& name : names) {
+    const std::string path = folder.empty() ? name : folder + "/" + name;
+    std::error_code ignored;
+    require(overwrite || !std::filesystem::exists(path, ignored), ErrorKind::kUsage, path,
+            ": exists; --overwrite replaces it");
+  }
+}
+
 FileLock::FileLock(int fd) : fd_(fd), held_(fd >= 0 && ::flock(fd, LOCK_EX) == 0) {}
 
 FileLock::FileLock(const std::string& path)

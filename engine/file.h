@@ -56,6 +56,10 @@ class FileSink {
 void write_atomically(const std::string& path, const std::function<void(FileSink&)>& fill);
 void write_atomically(const std::string& path, std::string_view text);
 
+/// Throws Error(kUsage) if one of these is in the folder ("": of these paths), unless they may be
+/// replaced. To be asked before the work whose results they hold.
+void require_new(const std::string& folder, const std::vector<std::string>& names, bool overwrite);
+
 /// Holds the lock of a file or folder against other processes while it lives, if held().
 class FileLock {
  public:

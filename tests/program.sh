@@ -103,6 +103,15 @@ check "train on the converted file" $train --method linear --weights timm.safete
 check "convert to PyTorch's format in bf16" "$LSPT" convert full/last.safetensors timm.pth --dtype bf16
 check "info of that" "$LSPT" info timm.pth
 grep -q "150 tensors (bf16)" out && pass "and it holds bf16" || fail "and it holds bf16"
+refuse "converting over a file that is there" 2 "timm.pth: exists; --overwrite replaces it" "$LSPT" convert full/last.safetensors timm.pth
+refuse "converting a file to itself" 2 "exists; --overwrite" "$LSPT" convert timm.pth timm.pth
+check "converting over it on purpose" "$LSPT" convert full/last.safetensors timm.pth --dtype bf16 --overwrite
+refuse "evaluating into files that are there" 2 "eval.json: exists" "$LSPT" eval --checkpoint lspt --output evaluated
+for command in "info timm.pth" "predict --checkpoint lspt $image" "eval --checkpoint lspt --json" "check --data birds" "--help" "recipes"; do
+  "$LSPT" $command >/dev/full 2>err
+  [ $? -eq 7 ] && grep -q "standard output cannot be written: No space left" err && pass "lspt $command to a full disk is exit code 7" ||
+    fail "lspt $command to a full disk is exit code 7"
+done
 refuse "converting to no known format" 2 "its ending says the format" "$LSPT" convert timm.pth timm.h5
 refuse "MAE's norm of other weights" 2 "it needs MAE" $train --method linear $weights --mae-norm vpt --output x
 check "bench" "$LSPT" bench $tiny --method forward,lspt --dtype f32,bf16 --prompts 2 --batch-size 2 \
@@ -130,8 +139,12 @@ same() { # NAME A B
 }
 # In the warm-up a learning rate does not depend on the number of epochs.
 check "three epochs" $lspt $weights --warmup-epochs 9 --epochs 3 --output straight
-check "one epoch" $lspt $weights --warmup-epochs 9 --epochs 1 --output parts
-check "and two more" "$LSPT" train --resume parts --epochs 3 --threads 1 --workers 0
+check "one epoch" $lspt $weights --warmup-epochs 9 --epochs 1 --output parts --workers 0 --cache off
+check "and two more" "$LSPT" train --resume parts --epochs 3
+[ "$(grep -cE '"threads": 1,|"workers": 0,|"cache": "off",' parts/config.json)" -eq 3 ] &&
+  pass "on as many threads and workers, with the same cache" || { cp parts/config.json err; fail "on as many threads and workers, with the same cache"; }
+check "a finished run again" "$LSPT" train --resume parts
+grep -q "all 3 epochs are done" parts/log.txt && pass "says that all is done" || { cp parts/log.txt err; fail "says that all is done"; }
 same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
 [ "$(cut -d, -f1-7 straight/metrics.csv)" = "$(cut -d, -f1-7 parts/metrics.csv)" ] && pass "and so is metrics.csv" || fail "and so is metrics.csv"
 
@@ -157,6 +170,7 @@ check "are the same bytes" diff -r features features2
 check "features of a tuned model" "$LSPT" features --checkpoint lspt --output features3
 [ -s features3/features_val.npy ] && ! cmp -s features/features_test.npy features3/features_test.npy &&
   pass "are its own, in its own splits" || fail "are its own, in its own splits"
+refuse "features over those that are there" 2 "classes.txt: exists" "$LSPT" features --checkpoint lspt --output features3
 refuse "features of nothing" 2 "one of the two" "$LSPT" features --data birds --output x
 refuse "features of a checkpoint otherwise" 2 "is the checkpoint's" "$LSPT" features --checkpoint lspt --pool avg --output x
 

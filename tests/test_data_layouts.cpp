@@ -155,5 +155,19 @@ TEST_CASE("Stanford Cars, merged: one file has both splits") {
   CHECK(contains(error_of_opening(folder), "cars_annos.mat: annotations(2): "));
 }
 
+TEST_CASE("validation images may be in valid/ or validation/; images beside that are named") {
+  for (const char* name : {"val", "valid", "validation"}) {
+    const TempFolder folder;
+    touch(folder, {"train/wren/1.jpg", "train/jay/2.jpg", "test/jay/3.jpg", "notes/4.txt"});
+    folder.write(std::string(name) + "/jay/5.jpg", "-");
+    CHECK(open_dataset({folder.path()}).val.size() == 1);
+    folder.write("extra/jay/6.jpg", "-");
+    CHECK(contains(error_of_opening(folder), "/extra holds images, and is none of train/, val/"));
+    std::filesystem::remove_all(folder.path("extra"));
+    folder.write(name == std::string("val") ? "valid/jay/7.jpg" : "val/jay/7.jpg", "-");
+    CHECK(contains(error_of_opening(folder), "which mean the same"));
+  }
+}
+
 }  // namespace
 }  // namespace lspt

@@ -187,7 +187,8 @@ void write_tables(const CheckReport& report, const Dataset& data, const std::str
 }  // namespace
 
 int run_check(const Options& o) {
-  if (o.threads > 0) set_thread_count(static_cast<int>(o.threads));
+  if (!o.output.empty()) require_new(o.output, {"classes.csv", "problems.csv"}, o.overwrite);
+  use_threads(o);
   DatasetOptions options = dataset_options(o);
   options.keep_missing = true;
   const Dataset data = open_dataset(options);

@@ -93,6 +93,8 @@ void print_answers(const std::string& path, const std::vector<Answer>& answers,
 }  // namespace
 
 int run_eval(const Options& given) {
+  if (!given.output.empty())
+    require_new(given.output, {"eval.json", "per_class.csv"}, given.overwrite);
   Console console;
   const Restored restored = restore_for(given, console);
   const Checkpoint& checkpoint = restored.checkpoint;

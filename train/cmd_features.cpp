@@ -47,15 +47,18 @@ std::string path_in(const std::string& data, const std::string& path) {
   return text;
 }
 
+/// Of a split: features, labels, paths.
+std::vector<std::string> files_of(const std::string& split) {
+  return {"features_" + split + ".npy", "labels_" + split + ".npy", "paths_" + split + ".txt"};
+}
+
 void write_split(Model& model, const std::string& split, const std::vector<Sample>& samples,
                  const Options& o, Console& console) {
-  const auto file = [&](const std::string& name) { return o.output + "/" + name; };
-  const std::string features = file("features_" + split + ".npy"),
-                    labels = file("labels_" + split + ".npy"),
-                    paths = file("paths_" + split + ".txt");
+  std::vector<std::string> files = files_of(split);
+  for (std::string& file : files) file = o.output + "/" + file;
   if (samples.empty()) {  // nothing of an earlier data set stays
     std::error_code error;
-    for (const std::string& old : {features, labels, paths}) fs::remove(old, error);
+    for (const std::string& old : files) fs::remove(old, error);
     return;
   }
   LoaderOptions options = loader_options(o, false);
@@ -64,7 +67,7 @@ void write_split(Model& model, const std::string& split, const std::vector<Sampl
   options.cache_bytes = options.device_bytes = 0;
   Loader loader(samples, options);
   Meter meter(console, split, loader.samples());
-  write_npy(features, {loader.samples(), model.config().vit.embed_dim}, [&](FileSink& out) {
+  write_npy(files[0], {loader.samples(), model.config().vit.embed_dim}, [&](FileSink& out) {
     int64_t done = 0;
     Batch batch;
     loader.start(0);
@@ -80,8 +83,8 @@ void write_split(Model& model, const std::string& split, const std::vector<Sampl
     numbers.push_back(sample.label);
     lines += path_in(o.data, sample.path) + "\n";
   }
-  write_npy(labels, numbers);
-  write_atomically(paths, lines);
+  write_npy(files[1], numbers);
+  write_atomically(files[2], lines);
   console.line(format("%s: %s images in %.1f s, %.1f img/s", split.c_str(),
                       grouped(loader.samples()).c_str(), meter.seconds(),
                       static_cast<double>(loader.samples()) / meter.seconds()));
@@ -91,6 +94,10 @@ void write_split(Model& model, const std::string& split, const std::vector<Sampl
 
 int run_features(const Options& given) {
   require(!given.output.empty(), ErrorKind::kUsage, "--output: no folder given");
+  std::vector<std::string> names = {"classes.txt"};
+  for (const std::string split : {"train", "val", "test"})
+    for (const std::string& name : files_of(split)) names.push_back(name);
+  require_new(given.output, names, given.overwrite);
   Console console;
   Options o = given;
   const auto model = given.has("checkpoint") ? tuned_model(o, console) : backbone_of(o, console);

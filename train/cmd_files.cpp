@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "data/synth.h"
+#include "engine/file.h"
 #include "models/weights/describe.h"
 #include "models/weights/encode.h"
 #include "train/checkpoint.h"
@@ -80,6 +81,7 @@ int run_info(const Options& o) {
 }
 
 int run_convert(const Options& o) {
+  require_new("", {o.files[1]}, o.overwrite);
   const Conversion done = convert(o.files[0], o.files[1], element_of_dtype(o.dtype));
   std::printf("%s: %s, %zu tensors written as %s, %zu left out\n", o.files[1].c_str(),
               name_of(done.family), done.written.size(), o.dtype.c_str(), done.unused.size());

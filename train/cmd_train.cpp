@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "engine/file.h"
 #include "train/choice.h"
 #include "train/commands.h"
 #include "train/recipe_file.h"
@@ -22,6 +23,18 @@ std::string resumed_folder(const Options& given) {
   return file.has_parent_path() ? file.parent_path().string() : ".";
 }
 
+/// Threads, workers and the like are no part of a checkpoint; the run's config.json has them, where
+/// it is.
+void keep_machine_settings(Options& out, const Options& given) {
+  const std::string path = resumed_folder(given) + "/config.json";
+  if (!fs::exists(path)) return;
+  const Options before = options_from_json(
+      std::string(MappedFile::open(path, ErrorKind::kUsage)->bytes()), path, true);
+  for (const Flag& flag : flags())
+    if ((flag.commands & kTrain) && !flag.result && flag.group != "Output" && !given.has(flag.name))
+      std::visit([&](auto member) { out.*member = before.*member; }, flag.field);
+}
+
 /// The settings of the run that `checkpoint` belongs to, with what the command line may change.
 Options resumed_options(const Options& given, const Checkpoint& checkpoint) {
   Options out = checkpoint.options;
@@ -36,6 +49,7 @@ Options resumed_options(const Options& given, const Checkpoint& checkpoint) {
   require(differences.empty(), ErrorKind::kUsage, "--resume ", given.resume,
           ": these settings cannot change in the middle of a run", differences,
           "\nLeave them out, or start a new run with another --output");
+  keep_machine_settings(out, given);
   if (one_look(out)) out.epochs = 1;
   if (!given.has("output")) out.output = resumed_folder(given);
   out.given = given.given;

@@ -115,9 +115,10 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   CLI::App app("Visual prompt tuning of Vision Transformers, without a framework.", "lspt");
   app.footer(std::string("lspt COMMAND --help lists a command's flags.\n\n") + kExitCodes);
   app.get_formatter()->column_width(38);
-  app.set_version_flag("--version", std::string("lspt ") + kVersion +
-                                        (kHasCuda ? " (CPU and CUDA; " : " (CPU; ") +
-                                        __VERSION__ ")");
+  app.set_version_flag("--version",
+                       std::string("lspt ") + kVersion +
+                           (kHasCuda ? " (CPU and CUDA; compiler " : " (CPU; compiler ") +
+                           __VERSION__ ")");
   app.require_subcommand(1);
   for (const Command& command : commands()) add_command(app, command, out.options);
   try {

@@ -63,6 +63,9 @@ const std::vector<Flag>& flags() {
        "list of validation images, relative to --data"},
       {"test-list", "", kSets, kData, &O::test_list, "FILE",
        "list of test images, relative to --data"},
+      {"label-column", "", kSets, kData, &O::label_column, "N|NAME",
+       "of lists with several label columns: which, the first being 1, or its name in the header",
+       0, 0, "", "the first"},
       {"val-fraction", "", kTrain, kData, &O::val_fraction, "X",
        "where the data set has no validation split: share of each class's training images that the "
        "best epoch is chosen on; 0: it is chosen on the test images",
@@ -266,6 +269,8 @@ const std::vector<Flag>& flags() {
        0, 0, "", "the recipe's, or 3"},
       {"overwrite", "", kTrain, kOut, &O::overwrite, "", "replace an earlier run in --output", 0, 0,
        "", "", false},
+      {"overwrite", "", kEval | kCheck | kFeatures | kConvert, kOut, &O::overwrite, "",
+       "replace files that are there"},
       {"checkpoint", "", kEval | kPredict, kModel, &O::checkpoint, "PATH",
        "checkpoint, or run folder: its best.safetensors", 0, 0, "", "required"},
       {"checkpoint", "", kFeatures, kModel, &O::checkpoint, "PATH",

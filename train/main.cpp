@@ -1,9 +1,12 @@
 // lspt: the one place that turns an error into a message and an exit code.
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <new>
 
@@ -51,19 +54,27 @@ void wait_asleep(char** argv) {
   execv("/proc/self/exe", argv);  // if that is impossible, on without it
 }
 
+/// What was printed and did not arrive, on a full disk for instance, is no success.
+int after_printing(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  std::fprintf(stderr, "error: standard output cannot be written: %s\n", std::strerror(errno));
+  return code == 0 ? static_cast<int>(lspt::ErrorKind::kWrite) : code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   wait_asleep(argv);
+  prctl(PR_SET_NAME, "lspt");  // not "exe", as what /proc/self/exe starts is called
   // A file size limit shall be an error of write(), as a full disk is, not the end of the process.
   signal(SIGXFSZ, SIG_IGN);
   try {
     const lspt::Invocation invocation = lspt::parse_command_line(argc, argv);
     if (!invocation.command) {
       std::fputs(invocation.text.c_str(), stdout);
-      return 0;
+      return after_printing(0);
     }
-    return run(invocation);
+    return after_printing(run(invocation));
   } catch (const lspt::Error& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
     return static_cast<int>(error.kind());

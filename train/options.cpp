@@ -128,7 +128,7 @@ std::string to_json(const Options& options, bool only_results) {
   return json_text(out, only_results ? -1 : 2);
 }
 
-Options options_from_json(const std::string& text, const std::string& source) {
+Options options_from_json(const std::string& text, const std::string& source, bool all) {
   const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
   require(json.is_object(), ErrorKind::kWeights, source, ": its settings are not a JSON object");
   Options options;
@@ -136,12 +136,13 @@ Options options_from_json(const std::string& text, const std::string& source) {
     const Flag* flag = find_flag(name, kTrain);
     require(flag && value.is_primitive(), ErrorKind::kWeights, source, ": setting \"", name,
             "\" is not known to this version");
-    if (!flag->result) continue;
+    if (!flag->result && !all) continue;
     const std::string word = value.is_string()    ? value.get<std::string>()
                              : value.is_boolean() ? (value.get<bool>() ? "1" : "0")
                                                   : value.dump();
     // An empty string is a path that was not given.
     if (value.is_string() && word.empty()) continue;
+    if (!flag->result && word == text_of(Options(), *flag)) continue;  // 0 threads: not given
     try {
       set_value(options, *flag, word);
     } catch (const Error& error) {

@@ -16,7 +16,7 @@ inline constexpr const char* kVersion = "0.1.0";
 /// on the method or on the weights: resolve() in recipes.h fills those.
 struct Options {
   // data
-  std::string data, dataset = "auto", train_list, val_list, test_list, split = "auto";
+  std::string data, dataset = "auto", train_list, val_list, test_list, label_column, split = "auto";
   double val_fraction = 0.1;
   int64_t split_seed = 0;
   std::string transform = "auto", interpolation = "auto", crop_rule = "torchvision-0.9";
@@ -119,9 +119,9 @@ std::string nearest(const std::string& word, const std::vector<std::string>& wor
 /// All of `train`'s flags as JSON, for config.json; `only_results` leaves out those that the result
 /// cannot depend on.
 std::string to_json(const Options& options, bool only_results);
-/// The inverse, but for flags that the result cannot depend on: those are passed over. Throws
-/// Error(kWeights) naming `source` for anything but what to_json writes.
-Options options_from_json(const std::string& text, const std::string& source);
+/// The inverse. Flags that the result cannot depend on are passed over unless `all` are wanted.
+/// Throws Error(kWeights) naming `source` for anything but what to_json writes.
+Options options_from_json(const std::string& text, const std::string& source, bool all = false);
 
 struct Invocation {
   const Command* command = nullptr;  ///< nullptr: print `text` (help or version) and stop

@@ -131,8 +131,8 @@ std::string recipe_text(const std::string& name) {
   }
   const std::string near = nearest(name, names);
   fail(ErrorKind::kUsage, "--recipe ", name, ": no such recipe",
-       near.empty() ? "" : "; did you mean " + near + "?",
-       " `lspt recipes` lists them; a file of your own ends in .toml");
+       near.empty() ? ". " : "; did you mean " + near + "? ",
+       "`lspt recipes` lists them; a file of your own ends in .toml");
 }
 
 Recipe apply_recipe(Options& options) {

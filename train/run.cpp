@@ -200,7 +200,11 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
   console.open_log(folder.file("log.txt"));
   say_start(console, o, *model, inputs.data());
   say_features(console, train_features.get(), choice_features.get());
-  if (resuming)
+  if (resuming && state.progress.epoch >= o.epochs)
+    console.line(format("all %lld epochs are done; best Acc@1 %.4f (epoch %lld)",
+                        static_cast<long long>(o.epochs), state.progress.chosen_top1,
+                        static_cast<long long>(state.progress.chosen_epoch)));
+  else if (resuming)
     console.line(format(
         "resuming at epoch %lld/%lld, step %lld of %lld; best Acc@1 %.4f (epoch %lld)",
         static_cast<long long>(state.progress.epoch + 1), static_cast<long long>(o.epochs),

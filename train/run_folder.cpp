@@ -14,6 +14,19 @@ namespace lspt {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr const char* kProbe = ".probe";
+
+/// Nothing but what a run leaves that is stopped in its first milliseconds.
+bool is_unused(const std::string& folder) {
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (!entry.path().filename().string().starts_with(kProbe)) return false;
+  return true;
+}
+
+}  // namespace
+
 RunFolder::RunFolder(const std::string& path, FolderMode mode) : path_(path) {
   while (path_.size() > 1 && path_.back() == '/') path_.pop_back();
   std::error_code error;
@@ -25,7 +38,7 @@ RunFolder::RunFolder(const std::string& path, FolderMode mode) : path_(path) {
   try {
     require(::flock(lock_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK, ErrorKind::kWrite,
             "--output ", path_, ": another lspt is writing there");
-    require(mode != FolderMode::fresh || fs::is_empty(path_), ErrorKind::kUsage, "--output ", path_,
+    require(mode != FolderMode::fresh || is_unused(path_), ErrorKind::kUsage, "--output ", path_,
             ": the folder is not empty. --resume ", path_,
             " continues the run in it, --overwrite replaces it");
     if (mode == FolderMode::overwrite)
@@ -33,7 +46,7 @@ RunFolder::RunFolder(const std::string& path, FolderMode mode) : path_(path) {
                                "results.json", "last.safetensors", "best.safetensors"})
         fs::remove(file(name), error);
     // A full disk or missing permission shows now, not after the first epoch.
-    const std::string probe = file(".probe");
+    const std::string probe = file(kProbe);
     write_atomically(probe, std::string(4096, '\0'));
     fs::remove(probe, error);
   } catch (...) {

@@ -11,7 +11,9 @@
 #include "engine/digest.h"
 #include "engine/file.h"
 #include "engine/kernel.h"
+#include "engine/notice.h"
 #include "engine/parallel.h"
+#include "engine/processors.h"
 #include "models/weights/known_files.h"
 #include "models/weights/sketch.h"
 
@@ -26,7 +28,20 @@ void set_up_machine(const Options& options) {
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
   if (device_of(options) == Device::cuda)
     if constexpr (kHasCuda) cuda::allow_tf32(options.tf32);
-  if (options.threads > 0) set_thread_count(static_cast<int>(options.threads));
+  use_threads(options);
+}
+
+void use_threads(const Options& options) {
+  const int allowed = processors_allowed(), asked = static_cast<int>(options.threads);
+  if (asked > allowed)
+    notice("--threads " + std::to_string(asked) + ": this process may use " +
+           std::to_string(allowed) +
+           " processors (affinity and control group); more threads than "
+           "that wait for each other");
+  if (asked > 0)
+    set_thread_count(asked);
+  else if (!std::getenv("OMP_NUM_THREADS"))
+    set_thread_count(std::min(thread_count(), allowed));
 }
 
 std::string device_text(const Options& options) {
@@ -43,7 +58,9 @@ DatasetOptions dataset_options(const Options& o) {
           o.val_list,
           o.test_list,
           o.val_fraction,
-          static_cast<uint64_t>(o.split_seed)};
+          static_cast<uint64_t>(o.split_seed),
+          false,
+          o.label_column};
 }
 
 Dataset open_data(const Options& o) {

@@ -16,6 +16,9 @@ namespace lspt {
 
 /// Uses --threads and --tf32, and refuses a device that is not there.
 void set_up_machine(const Options& options);
+/// --threads, else OMP_NUM_THREADS, else what affinity and quota leave; says where that is too
+/// many.
+void use_threads(const Options& options);
 /// "cpu, threads 2", or the GPU by name.
 std::string device_text(const Options& options);
 

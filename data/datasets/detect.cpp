@@ -40,8 +40,8 @@ const std::vector<Layout>& layouts() {
        open_vtab, true},
       {"vpt-json", "train.json, and val.json, test.json",
        [](const fs::path& root) { return has(root, "train.json"); }, open_vpt_json, true},
-      {"list", "train.txt, and val.txt, test.txt: lines of `path label`",
-       [](const fs::path& root) { return has(root, "train.txt"); }, open_list, true},
+      {"list", "train.txt, and val.txt, test.txt: lines of `path label` (or .csv, .tsv)",
+       [](const fs::path& root) { return fs::exists(list_named(root, "train")); }, open_list, true},
       {"folder", "a folder per class, in train/, val/ and test/ or here", is_folder_per_class,
        open_folder, false},
   };

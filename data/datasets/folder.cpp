@@ -1,22 +1,12 @@
 // A folder per class.
 #include <algorithm>
-#include <array>
 #include <set>
 
-#include "data/datasets/layouts.h"
+#include "data/datasets/list_rows.h"
 #include "engine/error.h"
 
 namespace lspt {
 namespace {
-
-// By extension only whether a file is meant as an image; what it is, its content decides later.
-bool looks_like_image(const fs::path& path) {
-  constexpr std::array<std::string_view, 11> kExtensions = {
-      ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"};
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
 
 std::vector<std::string> images_in(const fs::path& folder) {
   std::vector<std::string> names = entries_of(folder, false);
@@ -62,6 +52,40 @@ void hold_out_fifths(Dataset& data) {
   data.note = "no train and test folders: every fifth image of a class is held out for testing";
 }
 
+bool holds_images(const fs::path& folder) {
+  if (!images_in(folder).empty()) return true;
+  for (const std::string& name : entries_of(folder, true))
+    if (!images_in(folder / name).empty()) return true;
+  return false;
+}
+
+/// The one folder of these names in root, or none. Throws Error(kData) for two.
+fs::path part_of(const fs::path& root, std::initializer_list<const char*> names) {
+  fs::path found;
+  for (const char* name : names) {
+    if (!fs::is_directory(root / name)) continue;
+    require(found.empty(), ErrorKind::kData, "data set: ", root.string(), " has both ",
+            found.filename().string(), "/ and ", name, "/, which mean the same");
+    found = root / name;
+  }
+  return found;
+}
+
+constexpr std::initializer_list<const char*> kTrain = {"train"}, kTest = {"test"},
+                                             kVal = {"val", "valid", "validation"};
+
+/// Images beside train/ that no split has would be left out in silence.
+void refuse_others(const fs::path& root) {
+  for (const std::string& name : entries_of(root, true)) {
+    bool known = false;
+    for (const auto& names : {kTrain, kVal, kTest})
+      for (const char* each : names) known = known || name == each;
+    require(known || !holds_images(root / name), ErrorKind::kData, "data set: ", root.string(), "/",
+            name, " holds images, and is none of train/, val/ (or valid/, validation/) and test/. ",
+            "Rename it or move it elsewhere");
+  }
+}
+
 }  // namespace
 
 bool is_folder_per_class(const fs::path& root) {
@@ -77,12 +101,10 @@ bool is_folder_per_class(const fs::path& root) {
 
 Dataset open_folder(const Source& source) {
   const fs::path& root = source.root;
-  const auto part = [&](const char* name) {
-    return fs::is_directory(root / name) ? root / name : fs::path();
-  };
-  const fs::path train = part("train");
-  const fs::path val = train.empty() ? fs::path() : part("val");
-  const fs::path test = train.empty() ? fs::path() : part("test");
+  const fs::path train = part_of(root, kTrain);
+  const fs::path val = train.empty() ? fs::path() : part_of(root, kVal);
+  const fs::path test = train.empty() ? fs::path() : part_of(root, kTest);
+  if (!train.empty()) refuse_others(root);
   Dataset data;
   std::set<std::string> names;
   for (const fs::path& folder : train.empty() ? std::vector{root} : std::vector{train, val, test})

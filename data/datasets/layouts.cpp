@@ -56,10 +56,6 @@ std::pair<std::string, std::string> split_first(const Line& line, std::string_vi
   return split_at(line, line.text.find_first_of(kBlanks), expected);
 }
 
-std::pair<std::string, std::string> split_last(const Line& line, std::string_view expected) {
-  return split_at(line, line.text.find_last_of(kBlanks), expected);
-}
-
 bool parse_integer(std::string_view text, int64_t& value) {
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
@@ -83,7 +79,8 @@ std::vector<std::string> entries_of(const fs::path& folder, bool folders) {
   std::vector<std::string> names;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (name[0] != '.' && (folders ? entry.is_directory() : entry.is_regular_file()))
+    std::error_code loop;  // links that lead nowhere, or in a circle, are neither
+    if (name[0] != '.' && (folders ? entry.is_directory(loop) : entry.is_regular_file(loop)))
       names.push_back(name);
   }
   std::sort(names.begin(), names.end());

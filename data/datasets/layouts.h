@@ -68,10 +68,8 @@ struct Line {
 std::vector<Line> read_lines(const fs::path& file);
 std::vector<Line> lines_of(const std::string& text, const std::string& file);
 
-/// Splits at the first (or last) run of blanks. Throws Error(kData) "`expected` expected" if there
-/// is none.
+/// Splits at the first run of blanks. Throws Error(kData) "`expected` expected" if there is none.
 std::pair<std::string, std::string> split_first(const Line& line, std::string_view expected);
-std::pair<std::string, std::string> split_last(const Line& line, std::string_view expected);
 
 /// The whole of `text` as a decimal integer, else false.
 bool parse_integer(std::string_view text, int64_t& value);
@@ -102,8 +100,12 @@ struct ListEntry {
   std::string label, where;
   std::vector<Sample> Dataset::*part;
 };
-void append_entries(const fs::path& root, const std::vector<Line>& lines,
-                    std::vector<Sample> Dataset::*part, std::vector<ListEntry>& entries);
+/// The lines as entries; `column` as in list_rows.h. Returns what is to be noted about them.
+std::string append_entries(const fs::path& root, const std::vector<Line>& lines,
+                           std::vector<Sample> Dataset::*part, std::vector<ListEntry>& entries,
+                           const std::string& column = "");
+/// NAME.txt, .csv or .tsv, whichever there is.
+fs::path list_named(const fs::path& root, const std::string& name);
 /// Labels are integers in 0 .. K-1, or names. `class_names` is empty if only the entries say what
 /// classes there are, else `named_by` says in messages where they come from.
 Dataset label_entries(const std::vector<ListEntry>& entries, std::vector<std::string> class_names,

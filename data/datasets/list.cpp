@@ -2,7 +2,7 @@
 #include <map>
 #include <set>
 
-#include "data/datasets/layouts.h"
+#include "data/datasets/list_rows.h"
 #include "engine/error.h"
 
 namespace lspt {
@@ -58,12 +58,13 @@ std::vector<int> checked_integers(const std::vector<ListEntry>& entries,
 
 }  // namespace
 
-void append_entries(const fs::path& root, const std::vector<Line>& lines,
-                    std::vector<Sample> Dataset::*part, std::vector<ListEntry>& entries) {
-  for (const Line& line : lines) {
-    const auto [path, label] = split_last(line, "path label");
-    entries.push_back({inside(root, path, line.where()), label, line.where(), part});
-  }
+std::string append_entries(const fs::path& root, const std::vector<Line>& lines,
+                           std::vector<Sample> Dataset::*part, std::vector<ListEntry>& entries,
+                           const std::string& column) {
+  std::string note;
+  for (const ListRow& row : rows_of_list(lines, column, note))
+    entries.push_back({inside(root, row.path, row.where), row.label, row.where, part});
+  return note;
 }
 
 Dataset label_entries(const std::vector<ListEntry>& entries, std::vector<std::string> class_names,
@@ -89,20 +90,35 @@ std::vector<std::string> names_in_classes_txt(const fs::path& root) {
   return names;
 }
 
+fs::path list_named(const fs::path& root, const std::string& name) {
+  for (const char* ending : {".txt", ".csv", ".tsv"})
+    if (has(root, (name + ending).c_str())) return root / (name + ending);
+  return root / (name + ".txt");
+}
+
 Dataset open_list(const Source& source) {
   const fs::path& root = source.root;
   const DatasetOptions& o = source.options;
   const bool asked = !(o.train_list + o.val_list + o.test_list).empty();
   std::vector<ListEntry> entries;
-  const auto append = [&](const std::string& given, const char* usual, bool optional,
+  std::string note;
+  const auto append = [&](const std::string& given, const std::string& usual, bool optional,
                           std::vector<Sample> Dataset::*part) {
-    if (given.empty() && optional && (asked || !has(root, usual))) return;
-    append_entries(root, read_lines(root / (given.empty() ? usual : given)), part, entries);
+    fs::path file = root / given;
+    if (given.empty()) {
+      file = list_named(root, usual);
+      if (optional && (asked || !fs::exists(file))) return;
+    }
+    const std::string chosen =
+        append_entries(root, read_lines(file), part, entries, o.label_column);
+    if (note.empty()) note = chosen;
   };
-  append(o.train_list, "train.txt", false, &Dataset::train);
-  append(o.val_list, "val.txt", true, &Dataset::val);
-  append(o.test_list, "test.txt", true, &Dataset::test);
-  return label_entries(entries, names_in_classes_txt(root), "classes.txt", source.missing);
+  append(o.train_list, "train", false, &Dataset::train);
+  append(o.val_list, "val", true, &Dataset::val);
+  append(o.test_list, "test", true, &Dataset::test);
+  Dataset data = label_entries(entries, names_in_classes_txt(root), "classes.txt", source.missing);
+  if (!note.empty()) add_note(data, note);
+  return data;
 }
 
 }  // namespace lspt
