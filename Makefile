@@ -53,10 +53,11 @@ CUDNN_LIBS := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib/$(ARCH_DIR) $(C
 LDFLAGS += $(foreach d,$(CUDA_LIBS) $(CUDNN_LIBS),-L$(d) -Wl,-rpath,$(d))
 CUDA_LDLIBS := -lcudart_static -lpthread -ldl -lrt
 CUDA_SOURCES := $(wildcard engine/*.cu ops/*.cu data/*.cu train/*.cu)
-# nvcc reads a file's headers four times, two seconds in all: kernels are compiled as one file.
-CUDA_ALONE := engine/cuda.cu engine/gemm.cu ops/attention_cudnn.cu ops/attention_own.cu
-KERNELS := $(filter-out $(CUDA_ALONE),$(CUDA_SOURCES))
-CUDA_OBJECTS := $(CUDA_ALONE:%=$(BUILD)/%.o) $(BUILD)/kernels.cu.o
+# nvcc reads a file's headers four times, two seconds in all: kernels are compiled as one file, and
+# what calls NVIDIA's libraries as another.
+LIBRARY_CALLS := engine/cuda.cu engine/gemm.cu ops/attention_cudnn.cu
+KERNELS := $(filter-out $(LIBRARY_CALLS),$(CUDA_SOURCES))
+CUDA_OBJECTS := $(BUILD)/kernels.cu.o $(BUILD)/library_calls.cu.o
 endif
 endif
 CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_,$(strip $(ARCH)))),for the CPU only: $(if \
@@ -72,16 +73,16 @@ RECIPES_CPP := $(BUILD)/train/embedded_recipes.cpp
 THIRD_SOURCES := third_party/stb_image.cpp
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
 
-# Half of a compiler's work is reading headers. Where little is computed it gets eight files of a
-# folder at once; the names in their anonymous namespaces must therefore differ.
+# Half of a compiler's work is reading headers. It gets up to twenty files of a folder at once, but
+# for the ops; the names in their anonymous namespaces must therefore differ.
 ALONE := train/main.cpp train/optimizer.cpp
-TOGETHER := train models models/weights data data/datasets
+TOGETHER := engine train models models/weights data data/datasets
 define compile_together
 GROUPS += $(BUILD)/$(basename $(firstword $(1)))-.cpp
 GROUPED += $(1)
 $(BUILD)/$(basename $(firstword $(1)))-.cpp: FILES := $(1)
 endef
-groups_of = $(if $(1),$(eval $(call compile_together,$(wordlist 1,8,$(1))))$(call groups_of,$(wordlist 9,99,$(1))))
+groups_of = $(if $(1),$(eval $(call compile_together,$(wordlist 1,20,$(1))))$(call groups_of,$(wordlist 21,99,$(1))))
 $(foreach d,$(TOGETHER),$(call groups_of,$(filter-out $(ALONE),$(sort $(wildcard $(d)/*.cpp)))))
 LIB_OBJECTS := $(GROUPS:.cpp=.o) $(call objects,$(filter-out $(GROUPED),$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)))
 
@@ -101,14 +102,13 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(CXXFLAGS) $(NVCCFLAGS) $(KERNELS)' | cmp -s - $@ || echo '$(CXXFLAGS) $(NVCCFLAGS) $(KERNELS)' >$@
 
-$(BUILD)/%.cu.o: %.cu $(BUILD)/flags | $(BUILD)/setup.done
-	@mkdir -p $(@D)
-	@echo "  $<"
-	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
-
-$(BUILD)/kernels.cu.o: $(KERNELS) $(BUILD)/flags | $(BUILD)/setup.done
-	@echo "  $(KERNELS)"
-	@printf '#include "%s"\n' $(KERNELS) >$(@:.o=)
+$(BUILD)/kernels.cu.o: FILES := $(KERNELS)
+$(BUILD)/kernels.cu.o: $(KERNELS)
+$(BUILD)/library_calls.cu.o: FILES := $(LIBRARY_CALLS)
+$(BUILD)/library_calls.cu.o: $(LIBRARY_CALLS)
+$(CUDA_OBJECTS): $(BUILD)/flags | $(BUILD)/setup.done
+	@echo "  $(FILES)"
+	@printf '#include "%s"\n' $(FILES) >$(@:.o=)
 	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $(@:.o=) -o $@
 
 # The program around the engine, readers and tests compute little: they compile in less time. The

@@ -41,7 +41,7 @@ struct Problem {
   }
 };
 
-cublasLtHandle_t handle() {
+cublasLtHandle_t cublas() {
   static const cublasLtHandle_t instance = [] {
     cublasLtHandle_t made{};
     LSPT_CHECK(LT(cublasLtCreate)(&made));
@@ -71,7 +71,7 @@ struct Plan {
                      float beta) const {
     const float one = 1.0f;
     // Row-major C = A B is column-major C^T = B^T A^T: the right matrix goes first.
-    return LT(cublasLtMatmul)(handle(), operation, &one, right, b, left, a, &beta, add, c, to, c,
+    return LT(cublasLtMatmul)(cublas(), operation, &one, right, b, left, a, &beta, add, c, to, c,
                               &algorithm.value, workspace(), kWorkspace, stream());
   }
 };
@@ -124,7 +124,7 @@ std::vector<Algorithm> candidates(const Plan& plan, const Problem& p) {
   cublasLtMatmulHeuristicResult_t found[kCandidates] = {};
   int count = 0;
   const cublasStatus_t status =
-      LT(cublasLtMatmulAlgoGetHeuristic)(handle(), plan.operation, plan.b, plan.a, plan.c, plan.c,
+      LT(cublasLtMatmulAlgoGetHeuristic)(cublas(), plan.operation, plan.b, plan.a, plan.c, plan.c,
                                          preference, kCandidates, found, &count);
   LT(cublasLtMatmulPreferenceDestroy)(preference);
   LSPT_CHECK(status);
@@ -191,7 +191,7 @@ const Plan& plan_for(const Problem& p, const Tensor& a, const Tensor& b, const T
   cublasLtMatmulHeuristicResult_t checked{};
   const bool known =
       from_hex(choices().find(p.key()), &plan.algorithm, sizeof plan.algorithm) &&
-      LT(cublasLtMatmulAlgoCheck)(handle(), plan.operation, plan.b, plan.a, plan.c, plan.c,
+      LT(cublasLtMatmulAlgoCheck)(cublas(), plan.operation, plan.b, plan.a, plan.c, plan.c,
                                   &plan.algorithm.value, &checked) == CUBLAS_STATUS_SUCCESS &&
       checked.workspaceSize <= kWorkspace;
   if (!known) {

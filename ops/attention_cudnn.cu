@@ -103,7 +103,7 @@ std::string to_string(const FusedAttention& p) {
          std::to_string(p.keys) + " keys";
 }
 
-cudnnHandle_t handle() {
+cudnnHandle_t cudnn_handle() {
   static const cudnnHandle_t instance = [] {
     cudnnHandle_t made{};
     cudnn::check(DNN(cudnnCreate)(&made), "cudnnCreate");
@@ -132,7 +132,7 @@ const Entry& entry_of(FusedAttention problem, bool backward) {
             ? "sizes or layout are beyond its limits"
             : fused_attention_refused(problem, backward, DNN(cudnnGetVersion)(), compute_capability());
     if (entry.why_not.empty())
-      entry.plan = graph_of(problem, backward).compile(cudnn::Target(handle()));
+      entry.plan = graph_of(problem, backward).compile(cudnn::Target(cudnn_handle()));
   } catch (const Error& error) {
     entry.why_not = error.what();
   }
@@ -150,7 +150,7 @@ void run(const FusedAttention& problem, bool backward,
     require(binding.id >= kScale || reinterpret_cast<uintptr_t>(binding.pointer) % 16 == 0,
             "fused attention: tensor ", binding.id, " is not at a multiple of 16 bytes");
   const Tensor workspace({(entry.plan->workspace() + 3) / 4}, DType::f32, Device::cuda);
-  entry.plan->run(handle(), bindings, workspace.raw());
+  entry.plan->run(cudnn_handle(), bindings, workspace.raw());
   launched();
 }
 
