@@ -105,6 +105,7 @@ Cost cost_of(const OpCase& c, DType dtype, Device device, double operations_a_se
     const Input& in = c.inputs[i];
     Tensor value = random_tensor(in.shape, in.f32 ? DType::f32 : dtype, i);
     if (in.role == Role::probabilities) fill(value, 1.0f / static_cast<float>(in.shape[-1]));
+    if (in.shift != 0.0f) fill(value, in.shift);
     value = to_device(value, device);
     inputs.push_back(in.role == Role::variable ? Var::trainable(value) : Var(value));
   }
@@ -169,7 +170,7 @@ int main(int argc, char** argv) {
   }
   if (order.empty()) {
     std::printf("no op has \"%s\" in its name; there are:\n", part.c_str());
-    list();
+    for (const OpCase& c : op_cases()) std::printf("  %s\n", c.name.c_str());
     return 2;
   }
   std::printf("%-52s %-5s", "op", "on");
