@@ -73,17 +73,17 @@ RECIPES_CPP := $(BUILD)/train/embedded_recipes.cpp
 THIRD_SOURCES := third_party/stb_image.cpp
 objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
 
-# Half of a compiler's work is reading headers. It gets up to twenty files of a folder at once, but
-# for the ops; the names in their anonymous namespaces must therefore differ.
+# Half of a compiler's work is reading headers. It gets up to twenty files of a folder at once (of
+# the ops, which people try out, six); the names in their anonymous namespaces must therefore differ.
 ALONE := train/main.cpp train/optimizer.cpp
-TOGETHER := engine train models models/weights data data/datasets
+TOGETHER := engine/ ops/[a-k] ops/[l-z] train/ models/ models/weights/ data/ data/datasets/
 define compile_together
 GROUPS += $(BUILD)/$(basename $(firstword $(1)))-.cpp
 GROUPED += $(1)
 $(BUILD)/$(basename $(firstword $(1)))-.cpp: FILES := $(1)
 endef
 groups_of = $(if $(1),$(eval $(call compile_together,$(wordlist 1,20,$(1))))$(call groups_of,$(wordlist 21,99,$(1))))
-$(foreach d,$(TOGETHER),$(call groups_of,$(filter-out $(ALONE),$(sort $(wildcard $(d)/*.cpp)))))
+$(foreach d,$(TOGETHER),$(call groups_of,$(filter-out $(ALONE),$(sort $(wildcard $(d)*.cpp)))))
 LIB_OBJECTS := $(GROUPS:.cpp=.o) $(call objects,$(filter-out $(GROUPED),$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)))
 
 .PHONY: all test test-gpu-code ops fuzz demo bench format clean FORCE

@@ -173,7 +173,7 @@ std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
 
 namespace cpu {
 
-constexpr int64_t kRows = 4;  // rows a piece owns
+constexpr int64_t kRowGrain = 4;  // rows a piece owns
 
 // The loops below read and write up to ten arrays: ivdep stands for the overlap checks that the
 // compiler gives up on. (omp simd does too, but then g++ 12 does not vectorise stores of bf16.)
@@ -183,7 +183,7 @@ void lstm_forward(const Tensor& h, const Tensor& c, const Tensor& gates, const T
   const int64_t rows = c.dim(0), width = c.dim(1);
   const std::vector<float> zeros(previous ? 0 : static_cast<size_t>(width));
   dispatch(h.dtype(), [&]<typename T>() {
-    parallel_for(rows, kRows, [&](int64_t begin, int64_t end) {
+    parallel_for(rows, kRowGrain, [&](int64_t begin, int64_t end) {
       const float *bi = bias.data<float>(), *bf = bi + width, *bg = bf + width, *bo = bg + width;
       for (int64_t row = begin; row < end; ++row) {
         const float* ai = a.data<float>() + row * 4 * width;
@@ -216,7 +216,7 @@ void lstm_backward(const Tensor& da, const Tensor& dprevious, const Tensor& dh, 
   dispatch(da.dtype(), [&]<typename T>() {
     const std::vector<float> zeros(static_cast<size_t>(width));
     const std::vector<T> no_dh(static_cast<size_t>(width), T(0.0f));
-    parallel_for(rows, kRows, [&](int64_t begin, int64_t end) {
+    parallel_for(rows, kRowGrain, [&](int64_t begin, int64_t end) {
       std::vector<float> unused(static_cast<size_t>(width));
       const auto row_of = [&](const Tensor& x, int64_t row) -> const float* {
         return x ? x.data<float>() + row * width : zeros.data();
