@@ -132,6 +132,16 @@ check "train on a task of VTAB-1k" $train --dataset vtab --method linear --epoch
 grep -q "(vtab), 3 classes; images: 36 train, 36 val, 36 test" vtab/log.txt && pass "and its lists are read" || fail "and its lists are read"
 rm birds/train800.txt birds/val200.txt birds/test.txt
 
+# A list with two label columns: what the command line says, evaluating too.
+{ echo "image,kind,half"; awk 'NR == FNR { id[$1] = $2; next } { print "\"images/" $2 "\"," id[$1] "," id[$1] % 2 }' \
+  birds/image_class_labels.txt birds/images.txt; } >birds/mine.csv
+lists="--train-list mine.csv --test-list mine.csv"
+check "train on a column of a list" $train $lists --label-column half --method linear --epochs 1 --output halves
+grep -q "of 2 label columns the one named half is taken" halves/log.txt && pass "and it is that column" || { cp halves/log.txt err; fail "and it is that column"; }
+check "eval by the same column" "$LSPT" eval --checkpoint halves --data birds $lists --label-column half
+refuse "eval by another one" 3 "ids look 1-based" "$LSPT" eval --checkpoint halves --data birds $lists --label-column kind
+rm birds/mine.csv
+
 # Resuming.
 same() { # NAME A B
   if cmp "$2/last.safetensors" "$3/last.safetensors" >err 2>&1 &&

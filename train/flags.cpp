@@ -63,8 +63,9 @@ const std::vector<Flag>& flags() {
        "list of validation images, relative to --data"},
       {"test-list", "", kSets, kData, &O::test_list, "FILE",
        "list of test images, relative to --data"},
-      {"label-column", "", kSets, kData, &O::label_column, "N|NAME",
-       "of lists with several label columns: which, the first being 1, or its name in the header",
+      {"label-column", "", kSets, kData, &O::label_column, "COLUMN",
+       "of lists with several label columns: the number of one, the first being 1, or its name in "
+       "the header",
        0, 0, "", "the first"},
       {"val-fraction", "", kTrain, kData, &O::val_fraction, "X",
        "where the data set has no validation split: share of each class's training images that the "

@@ -92,7 +92,8 @@ Options with_data(const Options& saved, const Options& given) {
   for (const auto& [flag, member] : {std::pair{"dataset", &Options::dataset},
                                      {"train-list", &Options::train_list},
                                      {"val-list", &Options::val_list},
-                                     {"test-list", &Options::test_list}})
+                                     {"test-list", &Options::test_list},
+                                     {"label-column", &Options::label_column}})
     if (given.has(flag) || given.has("data")) out.*member = given.*member;
   return out;
 }
