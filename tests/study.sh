@@ -20,6 +20,7 @@ if [ -z "${OUT:-}" ]; then
   OUT=$(mktemp -d "${TMPDIR:-/tmp}/lspt_study_XXXXXX")
   trap 'rm -rf "$OUT"' EXIT
 fi
+mkdir -p "$OUT"
 
 value() { # FILE KEY: a number of results.json
   sed -n "s/^ *\"$2\": \([0-9.eE+-]*\),*$/\1/p" "$1"

@@ -47,7 +47,7 @@ TEST_CASE(
     "a head of zeros starts at ln K whatever the features are, VPT's far off where they are "
     "large") {
   const NamedTensors backbone = golden::read("backbone");
-  const Tensor& images = golden::at(backbone, "images");
+  const Tensor images = golden::at(backbone, "images");
   for (const std::string& method : method_names())
     for (const HeadInit init : {HeadInit::zero, HeadInit::vpt}) {
       CAPTURE(method);
