@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/text.h"
+
 namespace lspt {
 
 /// What went wrong, in the terms of the program's exit status (the value *is* the exit code).
@@ -21,7 +23,9 @@ enum class ErrorKind {
 
 class Error : public std::runtime_error {
  public:
-  Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
+  /// Messages name parts of files: they are made printable.
+  Error(ErrorKind kind, const std::string& message)
+      : std::runtime_error(printable(message)), kind_(kind) {}
   ErrorKind kind() const { return kind_; }
 
  private:

@@ -13,8 +13,25 @@
 #include "ops/tokens.h"
 
 namespace lspt {
+namespace {
 
-ViTConfig vit_config(const std::string& name, int img_size) {
+/// timm's other names of the same sizes: with a tag, by the pre-training, DeiT's.
+std::string size_name(std::string name) {
+  name = name.substr(0, name.find('.'));
+  for (const std::string deit : {"deit3_", "deit_"})
+    if (name.starts_with(deit)) name = "vit_" + name.substr(deit.size());
+  for (const auto& [suffix, size] : {std::pair<std::string, std::string>{"_dinov2", "_518"},
+                                     {"_dino", ""},
+                                     {"_mae", ""},
+                                     {"_in21k", ""}})
+    if (name.ends_with(suffix)) name = name.substr(0, name.size() - suffix.size()) + size;
+  return name;
+}
+
+}  // namespace
+
+ViTConfig vit_config(const std::string& given, int img_size) {
+  const std::string name = size_name(given);
   struct Size {
     const char* name;
     int embed_dim, depth, num_heads;
@@ -37,9 +54,10 @@ ViTConfig vit_config(const std::string& name, int img_size) {
       config.patch_size = patch;
       config.img_size = img_size > 0 ? img_size : image;
     }
-  require(!config.name.empty(), ErrorKind::kUsage, "model: '", name,
+  require(!config.name.empty(), ErrorKind::kUsage, "model: '", given,
           "' is unknown. Models are vit_{tiny,small,base,large}_patch{8,14,16}_SIZE, for example "
-          "vit_base_patch16_224");
+          "vit_base_patch16_224, and timm's names of these sizes, vit_base_patch14_dinov2 or "
+          "deit3_small_patch16_224.fb_in1k");
   require(config.img_size >= patch && config.img_size % patch == 0 && config.img_size <= 4096,
           ErrorKind::kUsage, "model: image size ", config.img_size, " is not a multiple of patch ",
           patch, " up to 4096");

@@ -25,9 +25,10 @@ struct ViTConfig {
   int num_patches() const { return grid() * grid(); }
 };
 
-/// "vit_{tiny,small,base,large}_patch{8,14,16}_{image size}", e.g. vit_base_patch16_224;
-/// `img_size` > 0 overrides the name's. Throws Error(kUsage) for another name or a size that the
-/// patch does not divide.
+/// "vit_{tiny,small,base,large}_patch{8,14,16}_{image size}", e.g. vit_base_patch16_224, or timm's
+/// name of such a size (vit_base_patch16_224.mae, vit_small_patch14_dinov2,
+/// deit3_base_patch16_224); the configuration has the former. `img_size` > 0 overrides the name's.
+/// Throws Error(kUsage) for another name or a size that the patch does not divide.
 ViTConfig vit_config(const std::string& name, int img_size = 0);
 
 /// Names and shapes of the backbone's parameters: timm's, in timm's order, without a head.

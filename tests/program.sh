@@ -93,6 +93,7 @@ grep -q '"top1":' out || fail "eval --json prints top1"
 image=$(ls birds/images/*/*.jpg | head -n 1)
 check "predict an image" "$LSPT" predict --checkpoint lspt --topk 2 "$image"
 [ "$(grep -o '00[123]\.[A-Z]' out | wc -l)" -ge 2 ] && pass "predict names classes" || fail "predict names classes"
+grep -q "^images: fgvc, bilinear, 32 px, normalization imagenet$" err && pass "and says how pixels are normalized" || fail "and says how pixels are normalized"
 check "predict a folder --json" "$LSPT" predict --checkpoint lspt --json birds/images
 [ "$(wc -l <out)" -eq 36 ] && pass "predict answers for every image" || fail "predict answers for every image"
 check "info of weights" "$LSPT" info full/last.safetensors
@@ -103,6 +104,11 @@ check "train on the converted file" $train --method linear --weights timm.safete
 check "convert to PyTorch's format in bf16" "$LSPT" convert full/last.safetensors timm.pth --dtype bf16
 check "info of that" "$LSPT" info timm.pth
 grep -q "150 tensors (bf16)" out && pass "and it holds bf16" || fail "and it holds bf16"
+check "a family that somebody knows better" "$LSPT" convert full/last.safetensors augreg.safetensors --family timm
+"$LSPT" info augreg.safetensors | grep -q "normalized as 'imagenet'" && pass "does not change what the run knows of pixels" || fail "does not change what the run knows of pixels"
+check "the model is the weights'" "$LSPT" train --data birds --weights full/last.safetensors --method linear --epochs 1 --output inferred
+grep -q "^model: vit_tiny_patch16_32 at 32 px" err && pass "and is said" || fail "and is said"
+refuse "a family that the names contradict" 2 "has timm's names of tensors" $train --method linear $weights --family hf_vit --output x
 refuse "converting over a file that is there" 2 "timm.pth: exists; --overwrite replaces it" "$LSPT" convert full/last.safetensors timm.pth
 refuse "converting a file to itself" 2 "exists; --overwrite" "$LSPT" convert timm.pth timm.pth
 check "converting over it on purpose" "$LSPT" convert full/last.safetensors timm.pth --dtype bf16 --overwrite

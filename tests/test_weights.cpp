@@ -135,7 +135,7 @@ TEST_CASE("a file for another model is refused with counts, names and what it is
   CHECK(contains(wide, "4: load tests/golden/weights/timm.safetensors: the file does not fit"));
   CHECK(contains(wide, "used 0, unused 2 (head.bias, head.weight), missing 0, wrong shape 30"));
   CHECK(contains(wide, "cls_token is (1, 1, 4), (1, 1, 8) expected"));
-  CHECK(contains(wide, "ViT-?/2 (4 wide, 2 blocks, 3 x 3 patches)"));
+  CHECK(contains(wide, "ViT (4 wide, 2 blocks, patches of 2 px, 3 x 3 of them)"));
   CHECK(contains(load(tiny(4, 3)), "missing 12 (blocks.2."));
   CHECK(contains(load(tiny(4, 1)), "unused 14"));
   CHECK(contains(load(tiny(4, 2, 8)), "pos_embed is (1, 10, 4), (1, 9, 4) expected"));
@@ -147,9 +147,9 @@ TEST_CASE("a file for another model is refused with counts, names and what it is
 TEST_CASE("parts that change what the backbone computes are refused by name") {
   const TempFolder folder;
   const std::pair<const char*, const char*> parts[] = {
-      {"norm_pre.weight", "a norm before"},      {"register_tokens", "register tokens"},
-      {"blocks.1.mlp.w12.weight", "SwiGLU"},     {"dist_token", "a distillation token"},
-      {"blocks.0.attn.q_norm.weight", "a part"}, {"blocks.0.x.norm1.weight", "a part"}};
+      {"norm_pre.weight", "a norm before"},         {"register_tokens", "register tokens"},
+      {"blocks.1.mlp.w12.weight", "SwiGLU"},        {"dist_token", "a distillation token"},
+      {"blocks.0.attn.q_norm.weight", "a norm of"}, {"blocks.0.x.norm1.weight", "a part"}};
   for (const auto& [name, what] : parts) {
     const std::string path =
         edited(folder, [&, n = name](auto& tensors) { tensors[n] = Tensor::from({1}, {1}); });

@@ -104,7 +104,8 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
                        {"backbone", json_text({{"path", checkpoint.backbone.path},
                                                {"bytes", checkpoint.backbone.bytes},
                                                {"sha256", checkpoint.backbone.sha256}})},
-                       {"transform", transform_of(checkpoint.options)}};
+                       {"transform", transform_of(checkpoint.options)},
+                       {"normalization", checkpoint.options.normalization}};
   each_number(checkpoint.progress,
               [&](const char* key, const auto& value) { metadata[key] = Json(value).dump(); });
   metadata["sha256"] = digest_of(metadata, tensors);

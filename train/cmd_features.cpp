@@ -18,6 +18,7 @@ std::unique_ptr<Model> backbone_of(Options& o, Console& console) {
   require(!o.weights.empty(), ErrorKind::kUsage,
           "--weights: none given, and no --checkpoint; one of the two expected");
   set_up_machine(o);
+  settle_model(o);
   o.method = "linear";
   const Backbone backbone = load_weights(o);
   say_weights(console, backbone);
@@ -26,7 +27,7 @@ std::unique_ptr<Model> backbone_of(Options& o, Console& console) {
 }
 
 std::unique_ptr<Model> tuned_model(Options& o, Console& console) {
-  for (const char* flag : {"model", "pool", "img-size", "normalization", "transform",
+  for (const char* flag : {"model", "family", "pool", "img-size", "normalization", "transform",
                            "interpolation", "crop-rule", "dtype"})
     require(!o.has(flag), ErrorKind::kUsage, "--", flag, ": is the checkpoint's");
   Restored restored = restore_for(o, console);
@@ -102,7 +103,10 @@ int run_features(const Options& given) {
   Options o = given;
   const auto model = given.has("checkpoint") ? tuned_model(o, console) : backbone_of(o, console);
   const Dataset data = open_dataset(dataset_options(o));
-  if (!given.has("checkpoint")) resolve_transform(o, data.layout);
+  if (!given.has("checkpoint")) {
+    resolve_transform(o, data.layout);
+    say_images(console, o);
+  }
   std::error_code error;
   fs::create_directories(o.output, error);
   std::string classes;

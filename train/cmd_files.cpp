@@ -3,6 +3,7 @@
 
 #include "data/synth.h"
 #include "engine/file.h"
+#include "engine/text.h"
 #include "models/weights/describe.h"
 #include "models/weights/encode.h"
 #include "train/checkpoint.h"
@@ -21,6 +22,7 @@ Json json_of(const FileDescription& d) {
               {"bytes", d.bytes},
               {"recognised", d.recognised},
               {"family", d.recognised ? key_of(d.family) : ""},
+              {"normalization", d.normalization},
               {"model", d.vit.name},
               {"published", d.published},
               {"parameters", d.parameters},
@@ -50,7 +52,7 @@ void print_checkpoint(const std::string& path) {
                   ? "none: random values by the seed, or all of it in this file"
                   : (c.backbone.path + ", sha256 " + c.backbone.sha256).c_str());
   std::printf("  classes      %zu: %s ... %s\n", c.class_names.size(),
-              c.class_names.front().c_str(), c.class_names.back().c_str());
+              printable(c.class_names.front()).c_str(), printable(c.class_names.back()).c_str());
   std::printf("  settings     %s\n", to_json(c.options, true).c_str());
 }
 
@@ -64,28 +66,30 @@ int run_info(const Options& o) {
   }
   std::printf("%s: %s, %s bytes%s\n", d.path.c_str(), d.format.c_str(),
               grouped(static_cast<int64_t>(d.bytes)).c_str(),
-              d.wrapper.empty() ? "" : (", tensors under '" + d.wrapper + "'").c_str());
+              d.wrapper.empty() ? "" : printable(", tensors under '" + d.wrapper + "'").c_str());
   if (d.recognised)
-    std::printf("  family       %s\n  backbone     %s%s\n", name_of(d.family), d.vit.text().c_str(),
+    std::printf("  family       %s\n  pixels       normalized as '%s'\n  backbone     %s%s\n",
+                name_of(d.family), d.normalization.c_str(), d.vit.text().c_str(),
                 d.vit.name.empty() ? "" : (": --model " + d.vit.name).c_str());
   if (!d.published.empty()) std::printf("  published as %s\n", d.published.c_str());
   std::printf("  parameters   %s in %zu tensors (%s)\n", grouped(d.parameters).c_str(),
               d.tensors.size(), d.dtypes.c_str());
   if (d.lspt_checkpoint) print_checkpoint(d.path);
-  for (const std::string& note : d.notes) std::printf("  note: %s\n", note.c_str());
+  for (const std::string& note : d.notes) std::printf("  note: %s\n", printable(note).c_str());
   if (!d.recognised && !d.lspt_checkpoint) std::printf("  not a backbone that lspt can use\n");
   for (const auto& tensor : d.tensors)
     std::printf("  %-6s %-22s %s\n", tensor.dtype.c_str(), tensor.shape.to_string().c_str(),
-                tensor.name.c_str());
+                printable(tensor.name).c_str());
   return 0;
 }
 
 int run_convert(const Options& o) {
   require_new("", {o.files[1]}, o.overwrite);
-  const Conversion done = convert(o.files[0], o.files[1], element_of_dtype(o.dtype));
+  const Conversion done =
+      convert(o.files[0], o.files[1], element_of_dtype(o.dtype), family_told(o));
   std::printf("%s: %s, %zu tensors written as %s, %zu left out\n", o.files[1].c_str(),
               name_of(done.family), done.written.size(), o.dtype.c_str(), done.unused.size());
-  for (const std::string& note : done.notes) std::printf("  note: %s\n", note.c_str());
+  for (const std::string& note : done.notes) std::printf("  note: %s\n", printable(note).c_str());
   return 0;
 }
 

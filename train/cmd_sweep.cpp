@@ -223,6 +223,7 @@ int run_sweep(Options options) {
   const Recipe recipe = apply_recipe(options);
   set_up_machine(options);
   require(!options.data.empty(), ErrorKind::kUsage, "--data: no data set given");
+  settle_model(options);
   if (options.sweep.empty()) sweep.axes = recipe.sweep;
   const std::string& seeds = options.seeds.empty() ? recipe.seeds : options.seeds;
   sweep.seeds = parse_seeds(seeds.empty() ? "3" : seeds, options.seed);

@@ -92,6 +92,7 @@ int run_train(Options options) {
     set_up_machine(plan.state.options);  // what the run computes with is the checkpoint's
   } else {
     require(!options.data.empty(), ErrorKind::kUsage, "--data: no data set given");
+    settle_model(options);
     if (options.output.empty()) options.output = "runs/" + run_name(options);
     // A first time without the weights, so that mistakes show before any work is done.
     plan.state.options = options;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "engine/notice.h"
+#include "engine/text.h"
 
 namespace lspt {
 namespace {
@@ -38,14 +39,16 @@ void Console::open_log(const std::string& path) {
   pending_.clear();
 }
 
-void Console::line(const std::string& text) {
+void Console::line(const std::string& said) {
+  const std::string text = printable(said);
   if (!part_.empty()) return log(text);
   clear_bar();
   std::fprintf(stderr, "%s\n", text.c_str());
   log(text);
 }
 
-void Console::warn(const std::string& text) {
+void Console::warn(const std::string& said) {
+  const std::string text = printable(said);
   if (!part_.empty()) return log("warning: " + text);
   clear_bar();
   std::fprintf(stderr, color_ ? "\033[33mwarning:\033[0m %s\n" : "warning: %s\n", text.c_str());

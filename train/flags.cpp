@@ -108,8 +108,15 @@ const std::vector<Flag>& flags() {
        "backbone: .safetensors, PyTorch or .npz file (MAE, MoCo v3, DINO, DINOv2, timm, Google, "
        "Hugging Face)",
        0, 0, "", "none for train: random; else the file that the checkpoint names"},
-      {"model", ",-m", kTrain | kBench | kFeatures, kModel, &O::model, "NAME",
-       "vit_{tiny,small,base,large}_patch{8,14,16}_{size}"},
+      {"family", "", kTrain | kFeatures | kConvert, kModel, &O::family,
+       "auto|timm|deit|mae|moco_v3|dino|dinov2|hf_vit|hf_vit_mae|google",
+       "whose pre-training the weights are, which decides on pixel constants, pooling and how "
+       "positions are interpolated; auto: as the file tells"},
+      {"model", ",-m", kTrain | kFeatures, kModel, &O::model, "NAME",
+       "vit_{tiny,small,base,large}_patch{8,14,16}_{size}, or timm's name of one of these sizes", 0,
+       0, "", "the weights'; without any vit_base_patch16_224"},
+      {"model", ",-m", kBench, kModel, &O::model, "NAME",
+       "vit_{tiny,small,base,large}_patch{8,14,16}_{size}", 0, 0, "vit_base_patch16_224"},
       {"method", "", kTrain, kModel, &O::method, kMethods, "what is trained"},
       {"method", "", kBench, kModel, &O::method, "LIST",
        "comma list of methods, and `forward` for inference; or `loader` for reading --data"},

@@ -24,7 +24,8 @@ struct Options {
   int64_t img_size = 0;
   bool no_aug = false;
   // model
-  std::string weights, model = "vit_base_patch16_224", method = "lspt", pool = "auto";
+  std::string weights, family = "auto", model = "vit_base_patch16_224", method = "lspt",
+                       pool = "auto";
   std::string mae_norm = "stored", fc_norm = "auto", pos_interpolation = "auto", init_head = "auto";
   int64_t prompts = 0;
   double prompt_dropout = 0;

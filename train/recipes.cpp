@@ -159,14 +159,13 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   require(weights || !o.weights.empty() || !o.has("pos-interpolation"), ErrorKind::kUsage,
           "--pos-interpolation: has no effect without --weights");
   if (weights) o.pos_interpolation = name_of(weights->resample);
-  // Supervised ViTs (timm's augreg, Google's) were trained with mean and deviation 0.5.
-  const bool supervised =
-      weights && (weights->family == Family::timm || weights->family == Family::hf_vit ||
-                  weights->family == Family::google);
-  if (o.normalization == "auto")
-    o.normalization = weights && !weights->normalization.empty() ? weights->normalization
-                      : supervised                               ? "half"
-                                                                 : "imagenet";
+  if (o.normalization != "auto") return;
+  o.normalization = !weights                         ? "imagenet"
+                    : weights->normalization.empty() ? normalization_of(weights->family)
+                                                     : weights->normalization;
+  require(o.normalization == "imagenet" || o.normalization == "half", ErrorKind::kUsage,
+          "--normalization: the weights' config says ", o.normalization,
+          ", which is neither imagenet nor half; give one of them");
 }
 
 void resolve_transform(Options& o, const std::string& layout) {

@@ -15,8 +15,8 @@ namespace lspt {
 struct WeightsHint {
   Family family = Family::timm;
   Resample resample = Resample::antialiased;  ///< what loading them did, or would have done
-  std::string pool = {}, fc_norm = {},
-              normalization = {};  ///< of the run that wrote them, if one of ours did
+  /// Of the run that wrote them, if one of ours did; or what the file tells; else "".
+  std::string pool = {}, fc_norm = {}, normalization = {};
 };
 
 /// Fills everything that depends on the method or on the weights and was not given. Throws

@@ -77,6 +77,7 @@ Restored restore_for(const Options& given, Console& console) {
   out.checkpoint.options.cache = given.cache;
   out.checkpoint.options.device = given.device;
   out.model = restore(out.checkpoint, given.weights, ErrorKind::kWeights, console);
+  say_images(console, out.checkpoint.options);
   return out;
 }
 

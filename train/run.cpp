@@ -90,8 +90,7 @@ void say_start(Console& console, const Options& o, Model& model, const Dataset& 
   if (!dataset.note.empty()) console.line("  note: " + dataset.note);
   if (dataset.val.empty())
     console.line("  note: no validation images: the best epoch is chosen on the test images");
-  console.line("images: " + o.transform + ", " + o.interpolation + ", normalization " +
-               o.normalization);
+  say_images(console, o);
   console.line("recipe: " + (o.recipe.empty() ? "" : o.recipe + ": ") + recipe_text_of(o));
   if (one_look(o))
     console.line("  note: nothing is random, a second look at an image shows nothing new: 1 epoch");

@@ -14,6 +14,7 @@
 #include "engine/notice.h"
 #include "engine/parallel.h"
 #include "engine/processors.h"
+#include "models/weights/describe.h"
 #include "models/weights/known_files.h"
 #include "models/weights/sketch.h"
 
@@ -122,13 +123,35 @@ LoaderOptions loader_options(const Options& o, bool train, bool cached) {
   return out;
 }
 
+std::optional<Family> family_told(const Options& o) {
+  return o.family == "auto" ? family_of_model(o.model) : family_of(o.family);
+}
+
+void settle_model(Options& o) {
+  if (o.has("model") || o.weights.empty()) return;
+  const WeightFile file = WeightFile::open(o.weights);
+  const NameMap map = map_names(file, family_told(o));
+  const ViTGuess found = guess_vit(shapes_of(map));
+  require(!found.name.empty(), ErrorKind::kWeights, "load ", o.weights, ": the file is a ",
+          found.text(), "; there is no --model of that size");
+  o.model = found.name;
+  // DINOv2's positions are of its last, short phase at 518 pixels.
+  constexpr int kDinov2Size = 518, kEvaluated = 224;
+  if (map.family == Family::dinov2 && o.img_size == 0 &&
+      vit_config(o.model).img_size == kDinov2Size) {
+    o.img_size = kEvaluated;
+    notice(format("%s at %d px, as DINOv2's authors evaluate it; --img-size %d is its own size",
+                  o.model.c_str(), kEvaluated, kDinov2Size));
+  }
+}
+
 // VPT's MAE pools the patches first and normalizes with a layer `fc_norm`, which is not in the
 // file; its loader drops the file's `norm` in silence. It then is at its initial values, and frozen
 // unless everything is trained.
 LoadedBackbone load_for(const Options& o, const ViTConfig& vit) {
   std::optional<Resample> resample;
   if (o.pos_interpolation != "auto") resample = resample_of(o.pos_interpolation);
-  LoadedBackbone loaded = load_backbone(o.weights, backbone_shapes(vit), resample);
+  LoadedBackbone loaded = load_backbone(o.weights, backbone_shapes(vit), resample, family_told(o));
   const bool mae = loaded.family == Family::mae || loaded.family == Family::hf_vit_mae;
   if (o.mae_norm == "vpt" && mae) {
     for (const char* name : {"norm.weight", "norm.bias"}) {
@@ -145,8 +168,8 @@ Backbone load_weights(const Options& o) {
   Backbone out;
   const WeightFile file = WeightFile::open(o.weights);
   // Hashed beside the loading, which reads the same bytes.
-  auto published =
-      std::async(std::launch::async, known_file, std::cref(file), map_names(file).family, o.model);
+  auto published = std::async(std::launch::async, known_file, std::cref(file),
+                              map_names(file).family, vit_config(o.model).name);
   out.loaded = load_for(o, vit_config(o.model, static_cast<int>(o.img_size)));
   out.file.path = fs::absolute(o.weights).lexically_normal().string();
   out.file.bytes = file.bytes();
@@ -155,6 +178,11 @@ Backbone load_weights(const Options& o) {
   out.published = published.get();
   out.hint.family = out.loaded.family;
   out.hint.resample = out.loaded.resample;
+  out.hint.normalization = out.loaded.normalization;
+  if (out.loaded.fc_norm && out.loaded.family != Family::mae) {
+    out.hint.pool = "patches";
+    out.hint.fc_norm = "1";
+  }
   // A run of ours trained it: its inputs and its pooling.
   if (file.metadata().contains("lspt")) {
     const Checkpoint run = load_checkpoint(o.weights);
@@ -163,7 +191,7 @@ Backbone load_weights(const Options& o) {
     out.seen_data = run.data_digest;
     out.hint.pool = before.pool;
     out.hint.fc_norm = before.fc_norm == "auto" ? "1" : before.fc_norm;
-    out.hint.normalization = before.normalization;
+    out.hint.normalization = out.loaded.normalization = before.normalization;
   }
   return out;
 }
@@ -187,9 +215,10 @@ void LoaderWatch::say(Console& console) {
 
 void say_weights(Console& console, const Backbone& backbone) {
   const LoadedBackbone& loaded = backbone.loaded;
-  console.line(format("weights: %s, %s; used %zu, unused %zu, missing 0",
-                      fs::path(backbone.file.path).filename().c_str(), name_of(loaded.family),
-                      loaded.used.size(), loaded.unused.size()));
+  console.line(format(
+      "weights: %s, %s, trained on pixels normalized as '%s'; used %zu, unused %zu, missing 0",
+      fs::path(backbone.file.path).filename().c_str(), name_of(loaded.family),
+      loaded.normalization.c_str(), loaded.used.size(), loaded.unused.size()));
   if (!loaded.unused.empty()) {
     std::string names;
     for (size_t i = 0; i < std::min<size_t>(loaded.unused.size(), 4); ++i)
@@ -198,6 +227,11 @@ void say_weights(Console& console, const Backbone& backbone) {
   }
   if (!backbone.published.empty()) console.line("  published as " + backbone.published);
   for (const std::string& note : loaded.notes) console.line("  note: " + note);
+}
+
+void say_images(Console& console, const Options& o) {
+  console.line("images: " + o.transform + ", " + o.interpolation + ", " +
+               std::to_string(o.img_size) + " px, normalization " + o.normalization);
 }
 
 }  // namespace lspt

@@ -60,10 +60,18 @@ struct Backbone {
 /// Loads and identifies --weights for the model that the options name.
 Backbone load_weights(const Options& options);
 
+/// What --family says, or --model in timm's words ("vit_small_patch16_224.dino").
+std::optional<Family> family_told(const Options& options);
+
+/// Where no --model is given: the one that the weights fit. Throws Error(kWeights).
+void settle_model(Options& options);
+
 /// load_backbone as the options have it: with the final norm that --mae-norm asks for.
 LoadedBackbone load_for(const Options& options, const ViTConfig& vit);
 
 /// What the file was found to be, for people.
 void say_weights(Console& console, const Backbone& backbone);
+/// How images become the network's input, as resolved options have it.
+void say_images(Console& console, const Options& options);
 
 }  // namespace lspt

@@ -10,14 +10,17 @@
 namespace lspt {
 
 std::string ViTGuess::text() const {
-  std::string size = width == 192    ? "Ti"
-                     : width == 384  ? "S"
-                     : width == 768  ? "B"
-                     : width == 1024 ? "L"
-                                     : "?";
-  return "ViT-" + size + "/" + std::to_string(patch) + " (" + std::to_string(width) + " wide, " +
-         std::to_string(depth) + " blocks, " + std::to_string(grid) + " x " + std::to_string(grid) +
-         " patches)";
+  const char* size = width == 192    ? "-Ti"
+                     : width == 384  ? "-S"
+                     : width == 768  ? "-B"
+                     : width == 1024 ? "-L"
+                                     : "";
+  const std::string side = std::to_string(grid);
+  return "ViT" + std::string(size) + (*size && patch > 0 ? "/" + std::to_string(patch) : "") +
+         " (" + std::to_string(width) + " wide, " + std::to_string(depth) + " blocks, " +
+         (patch > 0 ? "patches of " + std::to_string(patch) + " px"
+                    : "patches that are not square") +
+         (grid > 0 ? ", " + side + " x " + side + " of them)" : ", no square of them)");
 }
 
 ViTGuess guess_vit(const WantedShapes& shapes) {
@@ -73,10 +76,9 @@ FileDescription describe(const WeightFile& file) {
 
   try {
     const NameMap map = map_names(file);
-    WantedShapes shapes;
-    for (const MappedTensor& tensor : map.tensors) shapes.emplace_back(tensor.name, tensor.shape());
     out.family = map.family;
-    out.vit = guess_vit(shapes);
+    out.normalization = map.normalization;
+    out.vit = guess_vit(shapes_of(map));
     out.unused = map.unused;
     out.notes.insert(out.notes.end(), map.notes.begin(), map.notes.end());
     out.recognised = true;
@@ -87,9 +89,10 @@ FileDescription describe(const WeightFile& file) {
   return out;
 }
 
-Conversion convert(const std::string& in, const std::string& out, Element element) {
+Conversion convert(const std::string& in, const std::string& out, Element element,
+                   std::optional<Family> told) {
   const WeightFile file = WeightFile::open(in);
-  const NameMap map = map_names(file);
+  const NameMap map = map_names(file, told);
   Conversion done{map.family, {}, map.unused, file.notes()};
   done.notes.insert(done.notes.end(), map.notes.begin(), map.notes.end());
   std::vector<std::pair<std::string, Tensor>> tensors;
@@ -97,9 +100,12 @@ Conversion convert(const std::string& in, const std::string& out, Element elemen
     tensors.emplace_back(tensor.name, load(file, tensor));
     done.written.push_back(tensor.name);
   }
-  write_weights(
-      out, tensors, element,
-      {{"family", key_of(map.family)}, {"source", std::filesystem::path(in).filename().string()}});
+  std::map<std::string, std::string> metadata = {
+      {"family", key_of(map.family)},
+      {"normalization", map.normalization},
+      {"source", std::filesystem::path(in).filename().string()}};
+  if (map.fc_norm) metadata["fc_norm"] = "1";
+  write_weights(out, tensors, element, metadata);
   return done;
 }
 

@@ -22,6 +22,7 @@ struct FileDescription {
   bool lspt_checkpoint = false;  ///< written by training: metadata has the key "lspt"
   bool recognised = false;       ///< family, vit and unused mean something
   Family family = Family::timm;
+  std::string normalization;  ///< pixel constants (family.h)
   ViTGuess vit;
   std::string published;   ///< which published file it is (known_files.h), "" if none that is known
   int64_t parameters = 0;  ///< elements of all tensors
@@ -48,8 +49,10 @@ struct Conversion {
 };
 
 /// Writes the backbone of `in` under timm's names as f32, bf16 or f16, in the format of `out`'s
-/// ending (encode.h), with metadata "family" so that it is recognised again. Throws
-/// Error(kWeights), Error(kWrite), or Error(kUsage) for another ending.
-Conversion convert(const std::string& in, const std::string& out, Element element = Element::f32);
+/// ending (encode.h), with metadata so that it is recognised again: "family" (`told`, or as the
+/// file tells), "normalization", "fc_norm". Throws Error(kWeights), Error(kWrite), or Error(kUsage)
+/// for another ending.
+Conversion convert(const std::string& in, const std::string& out, Element element = Element::f32,
+                   std::optional<Family> told = {});
 
 }  // namespace lspt

@@ -54,12 +54,6 @@ void require_finite(const std::map<std::string, Tensor>& tensors, const std::str
   }
 }
 
-WantedShapes shapes_of(const NameMap& map) {
-  WantedShapes shapes;
-  for (const MappedTensor& tensor : map.tensors) shapes.emplace_back(tensor.name, tensor.shape());
-  return shapes;
-}
-
 /// Whether interpolation can make position embeddings of one shape from the other.
 bool can_resample(const Shape& found, const Shape& wanted) {
   return found.rank() == 3 && wanted.rank() == 3 && found[0] == 1 && wanted[0] == 1 &&
@@ -80,9 +74,20 @@ Tensor scale_rows(const Tensor& x, const Tensor& scale) {
 
 }  // namespace
 
+WantedShapes shapes_of(const NameMap& map) {
+  WantedShapes shapes;
+  for (const MappedTensor& tensor : map.tensors) shapes.emplace_back(tensor.name, tensor.shape());
+  return shapes;
+}
+
 Tensor load(const WeightFile& file, const MappedTensor& tensor) {
   Tensor whole;
-  if (tensor.sources.size() == 1) {
+  if (tensor.class_row) {
+    whole = Tensor(tensor.shape());
+    fill(whole, 0);
+    const Tensor rows = file.load(tensor.sources[0]);
+    std::copy_n(rows.data<float>(), rows.numel(), whole.data<float>() + whole.dim(2));
+  } else if (tensor.sources.size() == 1) {
     whole = file.load(tensor.sources[0]).reshape(tensor.part);
   } else {
     whole = Tensor(tensor.shape());
@@ -98,17 +103,19 @@ Tensor load(const WeightFile& file, const MappedTensor& tensor) {
 Resample resample_of(Family family, bool hugging_face) {
   if (hugging_face) return Resample::bicubic;
   if (family == Family::dino || family == Family::dinov2) return Resample::offset;
-  if (family == Family::mae) return Resample::bicubic;
+  if (family == Family::mae || family == Family::deit) return Resample::bicubic;
   return family == Family::google ? Resample::bilinear : Resample::antialiased;
 }
 
 LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted,
-                             std::optional<Resample> resample) {
+                             std::optional<Resample> resample, std::optional<Family> told) {
   const WeightFile file = WeightFile::open(path);
-  const NameMap map = map_names(file);
+  const NameMap map = map_names(file, told);
   const ViTGuess found = guess_vit(shapes_of(map)), asked = guess_vit(wanted);
   LoadedBackbone loaded;
   loaded.family = map.family;
+  loaded.normalization = map.normalization;
+  loaded.fc_norm = map.fc_norm;
   const Resample authors = resample_of(map.family, map.hugging_face);
   loaded.resample = resample.value_or(authors);
   loaded.unused = map.unused;

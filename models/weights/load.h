@@ -13,9 +13,13 @@
 namespace lspt {
 
 using WantedShapes = std::vector<std::pair<std::string, Shape>>;
+/// What a file has.
+WantedShapes shapes_of(const NameMap& map);
 
 struct LoadedBackbone {
   Family family = Family::timm;
+  std::string normalization;             ///< pixel constants of its training (family.h)
+  bool fc_norm = false;                  ///< its last norm is of the patches' mean
   std::map<std::string, Tensor> values;  ///< every wanted name, f32; views of the map if possible
   std::vector<std::string> used;         ///< wanted names, in the order asked
   std::vector<std::string> unused;       ///< names in the file that nothing asked for
@@ -34,8 +38,9 @@ Tensor load(const WeightFile& file, const MappedTensor& tensor);
 /// and misshapen tensors, names the first few, and says which model the file holds. All values are
 /// finite. Position embeddings of another square grid are interpolated (pos_embed.h) and a note
 /// says so: as `resample` has it, else as the family's authors do. The leading row of them is the
-/// class token's and passes unchanged.
+/// class token's and passes unchanged. `told`: the family, in place of what the file tells.
 LoadedBackbone load_backbone(const std::string& path, const WantedShapes& wanted,
-                             std::optional<Resample> resample = {});
+                             std::optional<Resample> resample = {},
+                             std::optional<Family> told = {});
 
 }  // namespace lspt

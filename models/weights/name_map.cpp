@@ -14,20 +14,6 @@ namespace {
 constexpr std::string_view kTimmPatch = "patch_embed.proj.weight";
 constexpr std::string_view kHfPatch = "embeddings.patch_embeddings.projection.weight";
 
-struct FamilyName {
-  Family family;
-  const char *key, *name;
-};
-constexpr FamilyName kFamilies[] = {{Family::timm, "timm", "timm"},
-                                    {Family::mae, "mae", "MAE"},
-                                    {Family::moco_v3, "moco_v3", "MoCo v3"},
-                                    {Family::dino, "dino", "DINO"},
-                                    {Family::dinov2, "dinov2", "DINOv2"},
-                                    {Family::hf_vit, "hf_vit", "HF ViT"},
-                                    {Family::hf_vit_mae, "hf_vit_mae", "HF ViT-MAE"},
-                                    {Family::google, "google", "Google ViT"},
-                                    {Family::lspt, "lspt", "lspt"}};
-
 /// What stands before timm's or Hugging Face's name of the patch embedding.
 std::string find_prefix(const WeightFile& file, bool& hf, std::vector<std::string>& notes) {
   std::vector<std::pair<std::string, bool>> found;
@@ -56,36 +42,65 @@ std::string find_prefix(const WeightFile& file, bool& hf, std::vector<std::strin
   return shortest->first;
 }
 
-Family find_family(const WeightFile& file, const NameMap& map, const std::string& prefix, bool hf) {
-  const auto given = file.metadata().find("family");
-  if (given != file.metadata().end()) {
-    for (const FamilyName& known : kFamilies)
-      if (given->second == known.key) return known.family;
-  }
-  if (file.metadata().contains("lspt")) return Family::lspt;
-  const auto leftover = [&](const std::string& name) {
-    return std::any_of(map.unused.begin(), map.unused.end(), [&](const std::string& unused) {
-      return unused.starts_with(prefix + name) || unused.starts_with(name);
-    });
+/// What a ViT may lack and ours may not: said in its own words, not as a missing tensor.
+void require_parts(const WeightFile& file, const std::set<std::string>& names) {
+  require(names.contains("cls_token") || !names.contains("pos_embed"), ErrorKind::kWeights, "read ",
+          file.path(), ": a ViT without class token, which is not supported");
+  for (const std::string& name : names)
+    if (name.ends_with("attn.qkv.weight"))
+      require(names.contains(name.substr(0, name.size() - 6) + "bias"), ErrorKind::kWeights,
+              "read ", file.path(), ": queries, keys and values without a bias (", name,
+              " is alone), which is not supported");
+}
+
+/// The names that a family's files have: timm's, Hugging Face's or Google's own.
+void check_told(Family told, const WeightFile& file, bool hugging_face) {
+  const bool wrong =
+      hugging_face ? told == Family::timm || told == Family::mae || told == Family::moco_v3 ||
+                         told == Family::google
+                   : told == Family::hf_vit || told == Family::hf_vit_mae || told == Family::google;
+  require(!wrong, ErrorKind::kUsage, "--family ", key_of(told), ": ", file.path(), " has ",
+          hugging_face ? "Hugging Face's" : "timm's", " names of tensors");
+}
+
+void find_family(const WeightFile& file, NameMap& map, const std::string& prefix,
+                 std::optional<Family> told) {
+  const HubConfig hub = hub_config(file.path());
+  const auto leftover = [&](const std::string& name) -> const std::string* {
+    for (const std::string& unused : map.unused)
+      if (unused.starts_with(prefix + name) || unused.starts_with(name)) return &unused;
+    return nullptr;
   };
-  PosTable table = PosTable::learned;
-  bool scaled = false;
+  FamilyClues clues{.metadata = file.metadata(),
+                    .wrapper = file.wrapper(),
+                    .prefix = prefix,
+                    .hub_model = hub.model,
+                    .hugging_face = map.hugging_face,
+                    .decoder = leftover("decoder") != nullptr,
+                    .pooler = leftover("pooler.") != nullptr,
+                    .fc_norm = map.fc_norm};
+  for (const char* name : {"head.", "fc.", "classifier."})
+    if (const std::string* head = leftover(name)) {
+      const Shape shape = file.find(*head)->shape;
+      clues.classes = std::max<int64_t>(clues.classes, shape.rank() > 0 ? shape[0] : 1);
+    }
   for (const MappedTensor& tensor : map.tensors) {
-    if (tensor.name == "pos_embed") table = pos_table_of(file.load(tensor.sources[0]));
-    scaled |= tensor.row_scale.has_value();
+    if (tensor.name == "pos_embed") {
+      clues.table = pos_table_of(file.load(tensor.sources[0]));
+      clues.class_position = !tensor.class_row;
+    }
+    clues.layer_scale |= tensor.row_scale.has_value();
   }
-  const bool decoder = leftover("decoder");
-  // DeiT III has layer scale, too, and a head.
-  if (scaled && !decoder) return leftover("head.") ? Family::timm : Family::dinov2;
-  if (hf) return decoder || table == PosTable::column_first ? Family::hf_vit_mae : Family::hf_vit;
-  const bool module = prefix.starts_with("module.");
-  if (prefix.find("base_encoder.") != std::string::npos || table == PosTable::row_first)
-    return Family::moco_v3;
-  if (decoder || table == PosTable::column_first) return Family::mae;
-  if (file.wrapper() == "teacher" || file.wrapper() == "student") return Family::dino;
-  if (file.wrapper() == "state_dict" && module) return Family::moco_v3;
-  if (leftover("head.") || leftover("fc.")) return Family::timm;
-  return file.wrapper() == "model" ? Family::mae : Family::dino;
+  if (told) check_told(*told, file, map.hugging_face);
+  const FamilyGuess guess = told ? FamilyGuess{*told} : guess_family(clues);
+  map.family = guess.family;
+  // Constants that `convert` or the hub wrote are the file's, whatever it was taken for.
+  const auto written = file.metadata().find("normalization");
+  map.normalization = written != file.metadata().end() ? written->second : hub.normalization;
+  if (map.normalization.empty()) {
+    map.assumed = guess.assumed;
+    map.normalization = normalization_of(map.family);
+  }
 }
 
 /// Gives each matrix its layer scale.
@@ -115,28 +130,26 @@ bool has_head(const NameMap& map, const std::string& prefix) {
 
 }  // namespace
 
-const char* name_of(Family family) { return kFamilies[static_cast<size_t>(family)].name; }
-const char* key_of(Family family) { return kFamilies[static_cast<size_t>(family)].key; }
-
-Family family_of(const std::string& key) {
-  for (const FamilyName& known : kFamilies)
-    if (key == known.key) return known.family;
-  fail(ErrorKind::kUsage, "weight family \"", key,
-       "\": timm, mae, moco_v3, dino, dinov2, hf_vit, hf_vit_mae, google or lspt expected");
-}
-
 Shape MappedTensor::shape() const {
   Shape shape = part;
   if (sources.size() > 1) shape.set(0, shape[0] * static_cast<int64_t>(sources.size()));
+  if (class_row) shape.set(1, shape[1] + 1);
   return shape;
 }
 
-NameMap map_names(const WeightFile& file) {
-  if (const auto google = google_prefix(file)) return map_google_names(file, *google);
+NameMap map_names(const WeightFile& file, std::optional<Family> told) {
   NameMap map;
+  if (const auto google = google_prefix(file)) {
+    require(!told || *told == Family::google, ErrorKind::kUsage, "--family ",
+            told ? key_of(*told) : "", ": ", file.path(), " has Google's names of tensors");
+    map = map_google_names(file, *google);
+    map.normalization = normalization_of(map.family);
+    return map;
+  }
   bool hf = false, chunked = false;
   const std::string prefix = find_prefix(file, hf, map.notes);
   map.hugging_face = hf;
+  map.fc_norm = file.metadata().contains("fc_norm");
   std::map<std::string, std::vector<const StoredTensor*>> parts;  // query, key, value
   std::map<std::string, const StoredTensor*> scales;
   for (const StoredTensor& tensor : file.tensors()) {
@@ -144,6 +157,7 @@ NameMap map_names(const WeightFile& file) {
     const std::string_view rest = inside ? std::string_view(tensor.name).substr(prefix.size()) : "";
     const TimmName timm = timm_name(rest, hf);
     chunked |= timm.chunked;
+    map.fc_norm |= !hf && rest.starts_with("fc_norm.");
     if (timm.name.empty()) {
       const std::string why = inside ? refusal(rest, hf) : "";
       require(why.empty(), ErrorKind::kWeights, "read ", file.path(), ": ", tensor.name, " is ",
@@ -171,13 +185,20 @@ NameMap map_names(const WeightFile& file) {
       if (part && !whole) map.unused.push_back(part->name);
   }
   fold_scales(file, map, scales);
-  std::set<std::string_view> names;
-  for (const MappedTensor& tensor : map.tensors)
+  std::set<std::string> names;
+  for (MappedTensor& tensor : map.tensors) {
     require(names.insert(tensor.name).second, ErrorKind::kWeights, "read ", file.path(), ": ",
             tensor.name, " twice, once as ", tensor.sources[0].name);
-  map.family = find_family(file, map, prefix, hf);
-  if (map.family == Family::dino && file.wrapper().empty() && file.metadata().empty())
-    map.notes.push_back("taken for DINO: no head, no decoder, learned position embeddings");
+    const int64_t rows = tensor.name == "pos_embed" && tensor.part.rank() == 3 ? tensor.part[1] : 0;
+    tensor.class_row = tensor.part.rank() == 3 && tensor.part[0] == 1 && grid_side(rows) > 0 &&
+                       grid_side(rows - 1) == 0;
+  }
+  require_parts(file, names);
+  find_family(file, map, prefix, told);
+  if (!map.assumed.empty())
+    map.notes.push_back(std::string("assumed to be ") + name_of(map.family) +
+                        ", with pixel constants '" + map.normalization + "': " + map.assumed +
+                        ". --family, or --normalization, settles it");
   if (map.family == Family::moco_v3)
     map.notes.push_back(
         prefix.find("base_encoder.") != std::string::npos

@@ -28,7 +28,8 @@ const Table kHfBlock = {{"layernorm_before", "norm1"},
 const Table kTimmTop = {{"cls_token", "cls_token"},
                         {"pos_embed", "pos_embed"},
                         {"patch_embed.proj", "patch_embed.proj"},
-                        {"norm", "norm"}};
+                        {"norm", "norm"},
+                        {"fc_norm", "norm"}};
 const Table kTimmBlock = {{"norm1", "norm1"},       {"norm2", "norm2"},
                           {"attn.qkv", "attn.qkv"}, {"attn.proj", "attn.proj"},
                           {"mlp.fc1", "mlp.fc1"},   {"mlp.fc2", "mlp.fc2"}};
@@ -84,12 +85,17 @@ TimmName timm_name(std::string_view name, bool hf) {
 std::string refusal(std::string_view name, bool hf) {
   if (name.starts_with("decoder") || name.starts_with("head")) return "";
   const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
-  if (has("register_token") || has("reg_token")) return "register tokens";
+  if (has("register_token") || has("reg_token") || has("storage_tokens")) return "register tokens";
+  if (name.starts_with("attn_pool.")) return "attention in place of a class token (SigLIP)";
+  if (name.starts_with("rope")) return "rotary position embeddings";
   if (has("dist_token") || has("distillation_token")) return "a distillation token";
   if (name.starts_with("norm_pre")) return "a norm before the blocks";
   const bool inside = name.starts_with(hf ? "encoder.layer." : "blocks.") ||
                       name.starts_with("patch_embed.") || has("relative_position_bias");
   if (!inside) return "";
+  if (has("attn.q_norm") || has("attn.k_norm")) return "a norm of queries and keys";
+  if (has("attn.q_bias") || has("attn.v_bias")) return "biases of queries and values alone (BEiT)";
+  if (has("relative_position_bias")) return "relative positions (BEiT)";
   if (has("mlp.w12") || has("mlp.w3") || has("mlp.weights_") || has("fc1_g")) return "SwiGLU";
   return "a part that this ViT does not have";
 }

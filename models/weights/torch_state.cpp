@@ -17,7 +17,7 @@ class StateDictReader {
     for (const std::string& name : pickle_.foreign())
       table_.notes.push_back(name + " carried as opaque");
     const Pickle::Node& dict = state_dict();
-    for (const char* key : {"family", "source"}) {
+    for (const char* key : {"family", "source", "normalization", "fc_norm"}) {
       const Pickle::Node* value = pickle_.get(pickle_.root(), key);
       if (value && value->kind == Kind::text) table_.metadata[key] = value->text;
     }
