@@ -104,6 +104,8 @@ TEST_CASE("a run starts with the head of a linear probe of the same features") {
         std::string::npos);  // another file, the same values
   to.backbone.sketch = Tensor::from({1, 2.1f}, {2});
   CHECK(contains(trouble(to), "reads another backbone\n"));
+  to.backbone = {};
+  CHECK(contains(trouble(to), "expected none: no --weights, random values by the seed"));
   save_checkpoint(folder / "prompts", example());
   CHECK(contains(error_of([&] { head_for(to, folder / "prompts"); }), "what --method lspt tuned"));
   CHECK(contains(error_of([&] { head_for(to, folder / "none"); }), "none does not exist"));

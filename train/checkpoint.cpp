@@ -169,6 +169,15 @@ bool same_backbone(const BackboneFile& a, const BackboneFile& b) {
   return a.sha256 == b.sha256 || sketches_agree(a.sketch, b.sketch);
 }
 
+namespace {
+
+std::string text_of(const BackboneFile& file) {
+  return file.path.empty() ? "none: no --weights, random values by the seed"
+                           : file.path + ", sha256 " + file.sha256;
+}
+
+}  // namespace
+
 NamedTensors head_for(const Checkpoint& to, const std::string& from) {
   const std::string path = checkpoint_path(from, "best.safetensors");
   require(std::filesystem::exists(path), ErrorKind::kUsage, "--init-head ", from, ": ", path,
@@ -178,8 +187,8 @@ NamedTensors head_for(const Checkpoint& to, const std::string& from) {
   require(run.options.method == "linear", ErrorKind::kUsage, who, "reads what --method ",
           run.options.method, " tuned; that of a linear probe expected");
   require(same_backbone(run.backbone, to.backbone), ErrorKind::kUsage, who,
-          "reads another backbone\n  found    ", run.backbone.path, ", sha256 ",
-          run.backbone.sha256, "\n  expected ", to.backbone.path, ", sha256 ", to.backbone.sha256);
+          "reads another backbone\n  found    ", text_of(run.backbone), "\n  expected ",
+          text_of(to.backbone));
   // What makes features, then what makes the split: images that the head has seen must not be among
   // those that this run is judged on.
   for (const char* name : {"pool", "mae-norm", "fc-norm", "pos-interpolation", "img-size",
