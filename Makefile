@@ -53,10 +53,10 @@ CUDNN_LIBS := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib/$(ARCH_DIR) $(C
 # cuBLASLt and cuDNN are looked for there when the program first uses a GPU (engine/library.h).
 LDFLAGS += $(foreach d,$(CUDA_LIBS) $(CUDNN_LIBS),-L$(d) -Wl,-rpath,$(d))
 CUDA_LDLIBS := -lcudart_static -lpthread -ldl -lrt
-CUDA_SOURCES := $(wildcard engine/*.cu ops/*.cu data/*.cu train/*.cu)
+CUDA_SOURCES := $(wildcard engine/*.cu ops/*.cu ops/*/*.cu data/*.cu train/*.cu)
 # nvcc reads a file's headers four times, two seconds in all: kernels are compiled as one file, and
 # what calls NVIDIA's libraries as another.
-LIBRARY_CALLS := engine/cuda.cu engine/gemm.cu ops/attention_cudnn.cu
+LIBRARY_CALLS := engine/cuda.cu engine/gemm.cu ops/attention/fused.cu
 KERNELS := $(filter-out $(LIBRARY_CALLS),$(CUDA_SOURCES))
 CUDA_OBJECTS := $(BUILD)/kernels.cu.o $(BUILD)/library_calls.cu.o
 endif
@@ -64,7 +64,7 @@ endif
 CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_,$(strip $(ARCH)))),for the CPU only: $(if \
              $(filter 0,$(CUDA)),CUDA=0,$(if $(NVCC),nvcc is there but no cuDNN (CUDNN_HOME=DIR names it),no nvcc (CUDA_HOME=DIR names a toolkit))))
 
-LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
+LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp ops/*/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
 TRAIN_SOURCES := $(filter-out train/main.cpp,$(wildcard train/*.cpp))
 TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp tests/ops.cpp,$(wildcard tests/*.cpp))
 OPS_SOURCES := tests/ops.cpp tests/doctest.cpp $(wildcard tests/op_*.cpp)
@@ -77,7 +77,7 @@ objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
 # Half of a compiler's work is reading headers. It gets up to twenty files of a folder at once (of
 # the ops, which people try out, six); the names in their anonymous namespaces must therefore differ.
 ALONE := train/main.cpp train/optimizer.cpp
-TOGETHER := engine/ ops/[a-k] ops/[l-z] train/ models/ models/weights/ data/ data/datasets/
+TOGETHER := engine/ ops/[a-k] ops/[l-z] ops/attention/ train/ models/ models/weights/ data/ data/datasets/
 define compile_together
 GROUPS += $(BUILD)/$(basename $(firstword $(1)))-.cpp
 GROUPED += $(1)
@@ -157,7 +157,7 @@ $(BUILD)/tests/ops: $(call objects,$(OPS_SOURCES)) $(CUDA_OBJECTS) $(BUILD)/libl
 # GPU code without a GPU. Kernels are compiled as host code and run thread by thread, with plain
 # loops in the place of cuBLASLt and cuDNN; and cuDNN is asked for a kernel for every attention.
 EMULATED_BUILD := $(BUILD)/emulated
-EMULATED_SOURCES := $(filter-out engine/gemm.cu ops/attention_cudnn.cu,$(CUDA_SOURCES)) \
+EMULATED_SOURCES := $(filter-out engine/gemm.cu ops/attention/fused.cu,$(CUDA_SOURCES)) \
                     $(filter-out tests/emulated/selftest.cpp,$(wildcard tests/emulated/*.cpp))
 EMULATED_FLAGS := $(filter-out -O3 -O1,$(CXXFLAGS)) -O2 -fno-strict-aliasing -D__CUDACC__ -Itests/emulated \
                   -include tests/emulated/cuda_runtime.h -Wno-unknown-pragmas

@@ -13,6 +13,11 @@ namespace lspt {
 /// What a number is drawn for. Streams of different purpose never overlap.
 enum class Purpose : uint32_t { init = 1, shuffle, augment, dropout, synth, split, test };
 
+/// Epoch and step, where the device that draws can read them.
+struct StepWords {
+  uint64_t epoch, step;
+};
+
 /// A stream keyed by (seed, epoch, sample, purpose); element i of it is `bits(i)`. There is no
 /// state: results do not depend on order or thread count, and resuming needs nothing saved.
 class Random {
@@ -23,20 +28,10 @@ class Random {
         sample_(sample),
         purpose_(static_cast<uint32_t>(purpose)) {}
 
-  /// The stream of another epoch and sample: words[0] epochs and words[1] * stride samples on. The
-  /// words are read when numbers are drawn, where they are drawn (in the GPU's memory, by a kernel
-  /// that is captured once and replayed for many steps).
-  Random moved_by(const uint64_t* words, uint64_t stride) const {
-    Random moved = *this;
-    moved.words_ = words;
-    moved.stride_ = stride;
-    return moved;
-  }
-
   /// Bits 4 quad .. 4 quad + 3 in one evaluation, for loops that want them all.
   LSPT_BOTH std::array<uint32_t, 4> four(uint64_t quad) const {
-    const uint32_t epoch = epoch_ + (words_ ? static_cast<uint32_t>(words_[0]) : 0);
-    const uint64_t sample = sample_ + (words_ ? words_[1] * stride_ : 0);
+    const uint32_t epoch = epoch_ + (words_ ? static_cast<uint32_t>(words_->epoch) : 0);
+    const uint64_t sample = sample_ + (words_ ? words_->step * stride_ : 0);
     // Sample ids above 2^32 fold their upper half into the epoch word's upper half.
     return block({static_cast<uint32_t>(quad), static_cast<uint32_t>(sample),
                   epoch ^ (static_cast<uint32_t>(sample >> 32) << 16), purpose_},
@@ -77,12 +72,31 @@ class Random {
   }
 
  private:
+  friend struct StepKey;
   std::array<uint32_t, 2> key_;
   uint32_t epoch_;
   uint64_t sample_;
   uint32_t purpose_;
-  const uint64_t* words_ = nullptr;
+  const StepWords* words_ = nullptr;
   uint64_t stride_ = 0;
+};
+
+/// Says which numbers a training step draws: they depend on these alone.
+struct StepKey {
+  uint64_t seed = 0;
+  uint32_t epoch = 0;
+  uint64_t step = 0;
+  /// Added to epoch and step when numbers are drawn, where they are drawn: a kernel that is
+  /// captured once and replayed for many steps reads them in the GPU's memory. Or none.
+  const StepWords* replayed = nullptr;
+
+  /// Stream `index` of the `streams` that every step has.
+  Random stream(Purpose purpose, uint64_t streams, uint64_t index) const {
+    Random out(seed, epoch, step * streams + index, purpose);
+    out.words_ = replayed;
+    out.stride_ = streams;
+    return out;
+  }
 };
 
 }  // namespace lspt

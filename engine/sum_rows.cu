@@ -57,7 +57,10 @@ void sum_rows(const Tensor& sum, float beta, float scale, const Tensor& x, const
       });
     });
   });
-  if (!one) sum_rows(sum, beta, scale, to, {r.groups, chunks * width, chunks, width, 0});
+  if (!one)
+    sum_rows(
+        sum, beta, scale, to,
+        {.groups = r.groups, .group_stride = chunks * width, .rows = chunks, .row_stride = width});
 }
 
 }  // namespace lspt::cuda

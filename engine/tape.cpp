@@ -73,6 +73,11 @@ void record(const char* op, std::initializer_list<const Var*> inputs,
   current_tape->records_.push_back(std::move(entry));
 }
 
+void record_sum(const char* op, std::initializer_list<const Var*> inputs,
+                BackwardFunction backward) {
+  record(op, inputs, {}, std::move(backward));
+}
+
 void Tape::backward(const Var& loss, const Tensor& seed) {
   require(loss.node != nullptr, "backward: the loss depends on nothing trainable");
   Tensor start = seed;
@@ -88,7 +93,7 @@ void Tape::backward(const Var& loss, const Tensor& seed) {
   while (!records_.empty()) {
     Record entry = std::move(records_.back());
     records_.pop_back();
-    bool reached = false;
+    bool reached = entry.outputs.empty();  // record_sum: its turn has come
     for (const auto& output : entry.outputs) reached |= static_cast<bool>(output->grad);
     if (!reached) continue;  // nothing downstream asked for this op
     Backward context(entry.inputs, entry.outputs);

@@ -43,7 +43,8 @@ class Backward {
  public:
   /// Gradient of output i, in the output's dtype; empty if nothing downstream used that output.
   const Tensor& grad(size_t output = 0) const;
-  /// Whether anybody will read the gradient of input i.
+  /// Whether anybody will read the gradient of input i. Inputs count as record() was given them; an
+  /// op names them in an enum.
   bool wanted(size_t input) const { return inputs_[input] != nullptr; }
   /// Adds `dx` to the gradient of input i (nothing happens if it is not wanted). The tensor may be
   /// a gradient that is passed on unchanged.
@@ -87,6 +88,7 @@ class Tape {
   friend bool recording(std::initializer_list<const Var*>);
   friend void record(const char*, std::initializer_list<const Var*>, std::initializer_list<Var*>,
                      BackwardFunction);
+  friend void record_sum(const char*, std::initializer_list<const Var*>, BackwardFunction);
   struct Record {
     const char* op;
     std::vector<std::shared_ptr<Node>> inputs, outputs;
@@ -102,6 +104,11 @@ bool recording(std::initializer_list<const Var*> inputs);
 /// Gives every output a node and puts the op on the tape. Call only if `recording`.
 void record(const char* op, std::initializer_list<const Var*> inputs,
             std::initializer_list<Var*> outputs, BackwardFunction backward);
+
+/// Puts a function on the tape that backward calls when everything recorded after it has run: for a
+/// gradient that many ops prepare and one product then makes (ops/lstm_cell.h).
+void record_sum(const char* op, std::initializer_list<const Var*> inputs,
+                BackwardFunction backward);
 
 /// The usual case: one output.
 inline Var record(const char* op, std::initializer_list<const Var*> inputs, Tensor output,

@@ -110,11 +110,9 @@ Parameters Prompts::parameters() {
 Var Prompts::learnable(int block, const State& state) const {
   const Var prompt = cast(prompts_[static_cast<size_t>(block)], dtype_);
   if (config_.dropout == 0.0f || !Tape::current()) return prompt;
-  const uint64_t draw =
-      state.key.step * static_cast<uint64_t>(vit_.depth) + static_cast<uint64_t>(block);
   return dropout(expand(prompt, state.batch), config_.dropout,
-                 Random(state.key.seed, state.key.epoch, draw, Purpose::dropout)
-                     .moved_by(state.key.words, static_cast<uint64_t>(vit_.depth)));
+                 state.key.stream(Purpose::dropout, static_cast<uint64_t>(vit_.depth),
+                                  static_cast<uint64_t>(block)));
 }
 
 Var Prompts::patch_mean(const Var& x) const {

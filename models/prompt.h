@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/random.h"
 #include "models/vit.h"
 #include "ops/lstm_cell.h"
 
@@ -56,15 +57,6 @@ const std::vector<std::string>& method_names();
 /// The setting that is the named method (with `prompts` of them where it has any). Throws
 /// Error(kUsage) for an unknown name.
 PromptConfig method_config(const std::string& method, int prompts);
-
-/// Says which dropout masks to draw: they depend on these numbers alone.
-struct StepKey {
-  uint64_t seed = 0;
-  uint32_t epoch = 0;
-  uint64_t step = 0;
-  /// Or none: two words where the model computes, added to epoch and step when masks are drawn.
-  const uint64_t* words = nullptr;
-};
 
 /// What the prompts of a forward pass were, by block: root mean squares over images, rows and
 /// channels, and of the LSTM's gates (i, f, g, o) the share that is within 1 % of an end of its

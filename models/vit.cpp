@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "ops/add.h"
-#include "ops/attention.h"
+#include "ops/attention/attention.h"
 #include "ops/cast.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"

@@ -22,11 +22,12 @@ Var add(const Var& x, const Var& r) {
   Tensor y(x.shape(), x.dtype(), x.device());
   add_forward(y, x.value, r.value, groups);
   if (!recording({&x, &r})) return y;
+  enum Input { kX, kRows };
   return record("add", {&x, &r}, y, [same = x.shape() == r.shape(), groups](Backward& b) {
-    b.add(0, b.grad());
-    if (same) return b.add(1, b.grad());
-    if (!b.wanted(1)) return;
-    const auto [dr, beta] = b.into(1);
+    b.add(kX, b.grad());
+    if (same) return b.add(kRows, b.grad());
+    if (!b.wanted(kRows)) return;
+    const auto [dr, beta] = b.into(kRows);
     sum_repeats(dr, beta, b.grad(), groups);
   });
 }

@@ -36,7 +36,9 @@ void sum_repeats(const Tensor& sum, float beta, const Tensor& x, int64_t groups)
   if (sum.numel() == 0) return;
   const Op op("sum_repeats", bytes_of(sum, x));
   const int64_t width = sum.numel() / groups, repeats = x.numel() / sum.numel();
-  sum_rows(sum, beta, 1.0f, x, {groups, repeats * width, repeats, width});
+  sum_rows(
+      sum, beta, 1.0f, x,
+      {.groups = groups, .group_stride = repeats * width, .rows = repeats, .row_stride = width});
 }
 
 }  // namespace lspt::cuda

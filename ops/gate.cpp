@@ -19,16 +19,17 @@ Var gate(const Var& p_in, const Var& p_out, const Var& logits, int64_t index) {
   if (!recording({&p_in, &p_out, &logits})) return y;
   const Tensor in = logits.node ? p_in.value : Tensor();
   const Tensor out = logits.node ? p_out.value : Tensor();
+  enum Input { kIn, kOut, kLogits };
   return record("gate", {&p_in, &p_out, &logits}, y,
                 [in, out, logits = logits.value, index](Backward& b) {
-                  for (size_t input : {0, 1}) {
+                  for (const Input input : {kIn, kOut}) {
                     if (!b.wanted(input)) continue;
                     const Tensor dx(b.grad().shape(), b.grad().dtype(), b.grad().device());
-                    gate_backward(dx, b.grad(), logits, index, input == 1);
+                    gate_backward(dx, b.grad(), logits, index, input == kOut);
                     b.add(input, dx);
                   }
-                  if (!b.wanted(2)) return;
-                  const auto [dlogits, beta] = b.into(2);
+                  if (!b.wanted(kLogits)) return;
+                  const auto [dlogits, beta] = b.into(kLogits);
                   if (beta == 0.0f) memory::zero(dlogits.raw(), dlogits.nbytes(), dlogits.device());
                   gate_logit_backward(dlogits, b.grad(), in, out, logits, index);
                 });

@@ -18,16 +18,17 @@ Var layer_norm(const Var& x, const Var& weight, const Var& bias, float eps) {
   const Tensor statistics({x.value.rows(), 2}, DType::f32, x.device());
   layer_norm_forward(y, statistics, x.value, weight.value, bias.value, eps);
   if (!recording({&x, &weight, &bias})) return y;
+  enum Input { kX, kWeight, kBias };
   return record("layer_norm", {&x, &weight, &bias}, y,
                 [kept = x.value, w = weight.value, statistics, c](Backward& b) {
-                  if (b.wanted(1) || b.wanted(2)) {
+                  if (b.wanted(kWeight) || b.wanted(kBias)) {
                     const Tensor dw(c, DType::f32, kept.device()), db(c, DType::f32, kept.device());
                     layer_norm_affine_backward(dw, db, b.grad(), kept, statistics);
-                    b.add(1, dw);
-                    b.add(2, db);
+                    b.add(kWeight, dw);
+                    b.add(kBias, db);
                   }
-                  if (b.wanted(0)) {
-                    const auto [dx, beta] = b.into(0);
+                  if (b.wanted(kX)) {
+                    const auto [dx, beta] = b.into(kX);
                     layer_norm_backward(dx, beta, b.grad(), kept, w, statistics);
                   }
                 });

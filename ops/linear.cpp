@@ -40,26 +40,27 @@ Var linear(const Var& x, const Var& weight, const Var& bias, const LinearOptions
   }
   const Tensor kept_x = weight.node ? x.value : Tensor();
   const Shape x_shape = x.shape();
+  enum Input { kX, kWeight, kBias, kResidual };
   return record("linear", {&x, &weight, &bias, &options.residual}, y,
                 [w, slope, kept_x, frozen, x_shape](Backward& b) {
                   Tensor dh = b.grad();
-                  b.add(3, dh);
+                  b.add(kResidual, dh);
                   if (slope) {
                     dh = Tensor(slope.shape(), slope.dtype(), slope.device());
                     gelu_backward(dh, b.grad(), slope);
                   }
-                  if (b.wanted(1)) {
-                    const auto [dw, beta] = b.into(1);
+                  if (b.wanted(kWeight)) {
+                    const auto [dw, beta] = b.into(kWeight);
                     gemm(dw, dh, true, kept_x, false, {.beta = beta});
                   }
-                  if (b.wanted(2)) {
-                    const auto [db, beta] = b.into(2);
+                  if (b.wanted(kBias)) {
+                    const auto [db, beta] = b.into(kBias);
                     column_sum(db, dh, beta);
                   }
-                  if (b.wanted(0)) {
+                  if (b.wanted(kX)) {
                     Tensor dx(x_shape, w.dtype(), w.device());
                     gemm(dx, dh, false, w, false, {.pack_b = frozen});
-                    b.add(0, dx);
+                    b.add(kX, dx);
                   }
                 });
 }

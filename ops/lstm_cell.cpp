@@ -26,6 +26,8 @@ Tensor rows_of(const Tensor& steps, int64_t made) {
   return steps.slice(0, made).reshape({made * steps.dim(1), steps.dim(2)});
 }
 
+enum WeightInput { kWih, kWhh, kBih, kBhh };
+
 /// The gradients of all steps' weights.
 void weights_backward(Backward& b, LstmSteps& steps, const Shape& w_shape) {
   const int64_t gates = w_shape[0], width = w_shape[1], hidden = gates / 4;
@@ -35,34 +37,34 @@ void weights_backward(Backward& b, LstmSteps& steps, const Shape& w_shape) {
       if (const Tensor da = steps.da.slice(i, i + 1); !steps.reached[static_cast<size_t>(i)])
         memory::zero(da.raw(), da.nbytes(), da.device());
     const Tensor da = rows_of(steps.da, steps.made);
-    if (b.wanted(0) || b.wanted(1)) {
+    if (b.wanted(kWih) || b.wanted(kWhh)) {
       const Tensor dw(w_shape, DType::f32, da.device());
       gemm(dw, da, true, rows_of(steps.x, steps.made), false);
-      for (const size_t input : {0, 1})
+      for (const WeightInput input : {kWih, kWhh})
         if (b.wanted(input)) {
           const auto [part, beta] = b.into(input);
-          copy_columns(part, 0, beta, dw, input == 0 ? 0 : width - hidden, part.cols());
+          copy_columns(part, 0, beta, dw, input == kWih ? 0 : width - hidden, part.cols());
         }
     }
-    if (b.wanted(2) || b.wanted(3)) {
+    if (b.wanted(kBih) || b.wanted(kBhh)) {
       db = Tensor({gates}, DType::f32, da.device());
       column_sum(db, da, 0.0f);
     }
   }
   if (const Tensor da = steps.first_da; da) {
-    if (b.wanted(0)) {
-      const auto [dw, beta] = b.into(0);
+    if (b.wanted(kWih)) {
+      const auto [dw, beta] = b.into(kWih);
       gemm(dw, da, true, steps.first_s, false, {.beta = beta});
     }
-    if (b.wanted(2) || b.wanted(3)) {
+    if (b.wanted(kBih) || b.wanted(kBhh)) {
       const float beta = db ? 1.0f : 0.0f;
       if (!db) db = Tensor({gates}, DType::f32, da.device());
       column_sum(db, da, beta);
     }
   }
   if (!db) return;
-  b.add(2, db);
-  b.add(3, db);
+  b.add(kBih, db);
+  b.add(kBhh, db);
 }
 
 }  // namespace
@@ -81,15 +83,15 @@ LstmWeights lstm_weights(const Var& w_ih, const Var& w_hh, const Var& b_ih, cons
   copy_columns(w, width - hidden, 0.0f, w_hh.value, 0, hidden);
   const Tensor sum(bias, DType::f32, w.device());
   add_forward(sum, b_ih.value, b_hh.value, 1);
-  LstmWeights made{w_ih.value, w, sum, Tensor({0}, DType::f32, w.device()), nullptr};
+  LstmWeights made{w_ih.value, w, sum, nullptr};
   if (!recording({&w_ih, &w_hh, &b_ih, &b_hh})) return made;
   made.steps = std::make_shared<LstmSteps>();
   made.steps->most = steps;
-  // `reached` has no elements: that a gradient arrives for it says that a step was reached.
-  record("lstm_weights", {&w_ih, &w_hh, &b_ih, &b_hh}, {&made.reached},
-         [steps_ = made.steps, shape = w.shape()](Backward& b) {
-           weights_backward(b, *steps_, shape);
-         });
+  // Recorded before the steps, hence run after them.
+  record_sum("lstm_weights", {&w_ih, &w_hh, &b_ih, &b_hh},
+             [steps_ = made.steps, shape = w.shape()](Backward& b) {
+               weights_backward(b, *steps_, shape);
+             });
   return made;
 }
 
@@ -107,8 +109,8 @@ std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
           ", expected f32 ", state);
 
   // Where the weights' gradients are wanted, [s | h] is this step's part of what all steps keep.
-  LstmSteps* const steps = weights.reached.node ? weights.steps.get() : nullptr;
-  const bool records = recording({&s, &h, &c, &weights.reached});
+  LstmSteps* const steps = weights.steps.get();
+  const bool records = steps || recording({&s, &h, &c});
   const Tensor a({rows, 4 * hidden}, DType::f32, s.device());
   int64_t index = -1;  // the first step has no place in the row of the others
   if (!h) {
@@ -135,9 +137,10 @@ std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
   lstm_forward(next_h.value, next_c.value, gates, a, weights.bias, c.value);
   if (!records) return {next_h, next_c};
 
+  enum StepInput { kS, kH, kC };
   record(
-      "lstm_cell", {&s, &h, &c, &weights.reached}, {&next_h, &next_c},
-      [steps_ = steps ? weights.steps : nullptr, index, w, w_ih, c_ = c.value, after = next_c.value,
+      "lstm_cell", {&s, &h, &c}, {&next_h, &next_c},
+      [steps_ = weights.steps, index, w, w_ih, c_ = c.value, after = next_c.value,
        gates](Backward& b) {
         const Shape shape = gates.shape();
         Tensor da;
@@ -150,22 +153,21 @@ std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
           da = Tensor(shape, gates.dtype(), gates.device());
           if (steps_) steps_->first_da = da;
         }
-        const Tensor dc = b.wanted(2) ? Tensor(c_.shape(), DType::f32, c_.device()) : Tensor();
+        const Tensor dc = b.wanted(kC) ? Tensor(c_.shape(), DType::f32, c_.device()) : Tensor();
         lstm_backward(da, dc, b.grad(0), b.grad(1), gates, after, c_);
-        if (dc) b.add(2, dc);
-        if (b.wanted(3)) b.add(3, Tensor({0}, DType::f32, da.device()));
-        if (index < 0 && !b.wanted(1)) {
-          if (!b.wanted(0)) return;
-          const auto [ds, beta] = b.into(0);
+        if (dc) b.add(kC, dc);
+        if (index < 0 && !b.wanted(kH)) {
+          if (!b.wanted(kS)) return;
+          const auto [ds, beta] = b.into(kS);
           return gemm(ds, da, false, w_ih, false, {.beta = beta, .pack_b = true});
         }
-        if (!b.wanted(0) && !b.wanted(1)) return;
+        if (!b.wanted(kS) && !b.wanted(kH)) return;
         const Tensor dx({shape[0], w.dim(1)}, da.dtype(), da.device());
         gemm(dx, da, false, w, false, {.pack_b = true});
-        for (const size_t input : {0, 1})
+        for (const StepInput input : {kS, kH})
           if (b.wanted(input)) {
             const auto [part, beta] = b.into(input);
-            copy_columns(part, 0, beta, dx, input == 0 ? 0 : w_ih.dim(1), part.cols());
+            copy_columns(part, 0, beta, dx, input == kS ? 0 : w_ih.dim(1), part.cols());
           }
       });
   return {next_h, next_c};

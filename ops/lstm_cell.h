@@ -13,8 +13,7 @@ namespace lspt {
 struct LstmSteps;
 struct LstmWeights {
   Tensor w_ih, w, bias;
-  Var reached;  ///< has a node if a weight is trainable
-  std::shared_ptr<LstmSteps> steps;
+  std::shared_ptr<LstmSteps> steps;  ///< if a weight is trainable and a tape is alive
 };
 
 /// The weights as steps use them: w = [w_ih | w_hh], so that a step is one product, and

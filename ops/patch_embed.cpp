@@ -26,13 +26,14 @@ Var patch_embed(const Tensor& images, const Var& weight, const Var& bias, DType 
        {.bias = bias.value, .pack_b = !weight.node});
   if (!recording({&weight, &bias})) return y;
   if (!weight.node) rows = {};
+  enum Input { kWeight, kBias };
   return record("patch_embed", {&weight, &bias}, y, [rows, flat](Backward& b) {
-    if (b.wanted(0)) {
-      const auto [dw, beta] = b.into(0);
+    if (b.wanted(kWeight)) {
+      const auto [dw, beta] = b.into(kWeight);
       gemm(dw.reshape(flat), b.grad(), true, rows, false, {.beta = beta});
     }
-    if (b.wanted(1)) {
-      const auto [db, beta] = b.into(1);
+    if (b.wanted(kBias)) {
+      const auto [db, beta] = b.into(kBias);
       column_sum(db, b.grad(), beta);
     }
   });

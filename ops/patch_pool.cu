@@ -27,7 +27,11 @@ void patch_pool_forward(const Tensor& y, const Tensor& x, int64_t begin, int64_t
   const Op op("patch_pool_forward", bytes_of(y) + images * (end - begin) * width *
                                                       static_cast<int64_t>(size_of(x.dtype())));
   sum_rows(y, 0.0f, 1.0f / static_cast<float>(end - begin), x,
-           {images, stride, end - begin, width, begin * width});
+           {.groups = images,
+            .group_stride = stride,
+            .rows = end - begin,
+            .row_stride = width,
+            .offset = begin * width});
 }
 
 void patch_pool_backward(const Tensor& dx, float beta, const Tensor& dy, int64_t begin,

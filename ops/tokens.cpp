@@ -36,15 +36,16 @@ Var splice(const Var& x, int64_t at, int64_t remove, const Var& rows) {
   if (rows) copy_tokens(y, at, 0.0f, rows.value, 0, count);
   copy_tokens(y, at + count, 0.0f, x.value, at + remove, tail);
   if (!recording({&x, &rows})) return y;
+  enum Input { kX, kRows };
   return record("splice", {&x, &rows}, y, [at, remove, count, tail, shared](Backward& b) {
-    if (b.wanted(0)) {
-      const auto [dx, beta] = b.into(0);
+    if (b.wanted(kX)) {
+      const auto [dx, beta] = b.into(kX);
       if (beta == 0.0f && remove > 0) memory::zero(dx.raw(), dx.nbytes(), dx.device());
       copy_tokens(dx, 0, beta, b.grad(), 0, at);
       copy_tokens(dx, at + remove, beta, b.grad(), at + count, tail);
     }
-    if (b.wanted(1)) {
-      const auto [drows, beta] = b.into(1);
+    if (b.wanted(kRows)) {
+      const auto [drows, beta] = b.into(kRows);
       if (shared)
         sum_images(drows, beta, b.grad(), at);
       else

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/attention_cudnn.h"
+#include "ops/attention/fused.h"
 
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include "engine/random.h"
 #include "ops/add.h"
-#include "ops/attention.h"
+#include "ops/attention/attention.h"
 #include "ops/cast.h"
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"

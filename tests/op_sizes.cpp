@@ -1,7 +1,7 @@
 // What make ops takes time of: the ops at the sizes that ViT-B/16 has at 224 pixels, 50 prompts.
 #include "engine/random.h"
 #include "ops/add.h"
-#include "ops/attention.h"
+#include "ops/attention/attention.h"
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"
 #include "ops/gate.h"

@@ -289,11 +289,37 @@ TEST_CASE("a packed weight is packed once and the pack dies with it") {
   CHECK(memory::stats().live_bytes == before);
 }
 
-TEST_CASE("a moved stream of random numbers is the stream of the epoch and sample it moved to") {
-  const uint64_t words[2] = {3, 5};
-  const Random moved = Random(9, 1, 2, Purpose::dropout).moved_by(words, 12);
-  const Random there(9, 4, 2 + 5 * 12, Purpose::dropout);
-  for (uint64_t i = 0; i < 9; ++i) CHECK(moved.bits(i) == there.bits(i));
+TEST_CASE("a replayed step draws what the step of its epoch and number draws") {
+  const StepWords words{3, 5};
+  const Random replayed = StepKey{.seed = 9, .replayed = &words}.stream(Purpose::dropout, 12, 2);
+  const Random plain = StepKey{.seed = 9, .epoch = 3, .step = 5}.stream(Purpose::dropout, 12, 2);
+  const Random there(9, 3, 5 * 12 + 2, Purpose::dropout);
+  for (uint64_t i = 0; i < 9; ++i) {
+    CHECK(replayed.bits(i) == there.bits(i));
+    CHECK(plain.bits(i) == there.bits(i));
+  }
+}
+
+TEST_CASE("what is put on the tape to sum runs after all that was recorded later") {
+  const Var x = Var::trainable(Tensor::from({1, 2}, {2}));
+  std::string order;
+  Tape tape;
+  record_sum("sum", {&x}, [&](Backward& b) {
+    order += "sum";
+    b.add(0, Tensor::from({3, 4}, {2}));
+  });
+  const Var a = record("a", {&x}, x.value, [&](Backward& b) {
+    order += "a ";
+    b.add(0, b.grad());
+  });
+  const Var unread = record("unread", {&a}, a.value, [&](Backward&) { order += "unread "; });
+  const Var c = record("c", {&a}, a.value, [&](Backward& b) {
+    order += "c ";
+    b.add(0, b.grad());
+  });
+  tape.backward(c, Tensor::from({10, 20}, {2}));
+  CHECK(order == "c a sum");
+  CHECK(x.node->grad.to_vector() == std::vector<float>{13, 24});
 }
 
 TEST_CASE("choices outlive the process, and a file that is none is no harm") {

@@ -13,7 +13,8 @@ struct TrainStep::Captured {
   // The first steps find algorithms, compile kernels and fill the arena; then all is as it will
   // stay, and is recorded.
   int steps_before = 2;
-  Tensor images, targets, words;
+  Tensor images, targets;
+  std::shared_ptr<StepWords> now;                      // in the GPU's memory
   std::shared_ptr<void> forward, backward_and_update;  // graphs, both or neither
   Tensor logits, loss;                                 // where `forward` leaves them
 
@@ -22,16 +23,15 @@ struct TrainStep::Captured {
     if (!images) {
       images = Tensor(new_images.shape(), DType::f32, Device::cuda);
       targets = Tensor(new_targets.shape(), DType::f32, Device::cuda);
-      words = Tensor({4}, DType::f32, Device::cuda);
+      now = {static_cast<StepWords*>(memory::allocate(sizeof(StepWords), Device::cuda)),
+             [](StepWords* words) { memory::release(words, sizeof *words, Device::cuda); }};
     }
     copy(images, new_images);
     copy(targets, new_targets);
-    const uint64_t epoch_and_step[2] = {key.epoch, key.step};
-    if constexpr (kHasCuda) cuda::copy_to_device(words.raw(), epoch_and_step, 16);
+    const StepWords words{key.epoch, key.step};
+    if constexpr (kHasCuda) cuda::copy_to_device(now.get(), &words, sizeof words);
   }
-  StepKey key(uint64_t seed) const {
-    return {.seed = seed, .words = static_cast<const uint64_t*>(words.raw())};
-  }
+  StepKey key(uint64_t seed) const { return {.seed = seed, .replayed = now.get()}; }
 };
 
 TrainStep::TrainStep(Model& model, Optimizer& optimizer, const Capture& capture)

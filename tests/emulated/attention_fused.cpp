@@ -1,11 +1,10 @@
 // Fused attention by plain loops, in the place of cuDNN, so that what surrounds it (joined keys,
 // divided queries, gradients taken apart) runs in tests.
-#include "ops/attention_cudnn.h"
-
 #include <cmath>
 #include <vector>
 
 #include "engine/cuda.cuh"
+#include "ops/attention/fused.h"
 #include "tests/emulated/runtime_api.h"
 
 namespace lspt::cuda {

@@ -3,10 +3,10 @@
 
 #include "engine/cuda.cuh"
 #include "engine/sum_rows.h"
-#include "ops/attention.h"
-#include "ops/attention_cudnn.h"
-#include "ops/attention_own.cuh"
-#include "ops/attention_own.h"
+#include "ops/attention/attention.h"
+#include "ops/attention/fused.h"
+#include "ops/attention/tiled.h"
+#include "ops/attention/tiles.cuh"
 
 namespace lspt::cuda {
 namespace {
@@ -108,7 +108,7 @@ struct Fused {
 
 void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionInputs& in) {
   const Fused f(in);
-  if (!f.usable(false)) return own_attention_forward(y, log_sum, in);
+  if (!f.usable(false)) return tiled_attention_forward(y, log_sum, in);
   const Tensor divided = f.divided_queries(), joined = f.joined_keys();
   const bf16* q = (divided ? divided : in.query ? in.query : in.qkv).data<bf16>();
   const bf16* k = joined ? joined.data<bf16>() : in.qkv.data<bf16>() + f.kv_column;
@@ -120,7 +120,7 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
                         const Tensor& log_sum, const AttentionInputs& in) {
   const Fused f(in);
   if (!f.usable(true))
-    return own_attention_backward(dy, dqkv, dquery, dprompt, dtemperature, y, log_sum, in);
+    return tiled_attention_backward(dy, dqkv, dquery, dprompt, dtemperature, y, log_sum, in);
   const Tensor divided = f.divided_queries(), joined = f.joined_keys();
   const bf16* q = (divided ? divided : in.query ? in.query : in.qkv).data<bf16>();
   const bf16* k = joined ? joined.data<bf16>() : in.qkv.data<bf16>() + f.kv_column;
@@ -148,7 +148,10 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
     const Tensor dots(log_sum.shape(), DType::f32, Device::cuda);
     head_dots(dots, divided, ddivided);
     sum_rows(dtemperature, 0.0f, 1.0f, dots,
-             {dtemperature.numel(), f.problem.queries, f.problem.queries, 1});
+             {.groups = dtemperature.numel(),
+              .group_stride = f.problem.queries,
+              .rows = f.problem.queries,
+              .row_stride = 1});
     launch(temperature_gradients, blocks(dtemperature.numel()), kBlock, dtemperature.data<float>(),
            dtemperature.numel(), f.temperature);
   }

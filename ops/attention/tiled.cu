@@ -1,6 +1,6 @@
 #include "engine/sum_rows.h"
-#include "ops/attention_own.cuh"
-#include "ops/attention_own.h"
+#include "ops/attention/tiled.h"
+#include "ops/attention/tiles.cuh"
 
 namespace lspt::cuda {
 namespace {
@@ -184,9 +184,9 @@ void head_dots(const Tensor& dots, const Tensor& a, const Tensor& b) {
   });
 }
 
-void own_attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionInputs& in) {
+void tiled_attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionInputs& in) {
   const int64_t keys = in.qkv.dim(1) + (in.prompt ? in.prompt.dim(-2) : 0);
-  const Op op("own attention", bytes_of(y, log_sum, in.qkv, in.query, in.prompt),
+  const Op op("tiled attention", bytes_of(y, log_sum, in.qkv, in.query, in.prompt),
               4 * y.numel() * keys);
   const Sizes s = sizes_of(in);
   const unsigned heads = static_cast<unsigned>(in.qkv.dim(0) * in.heads);
@@ -201,11 +201,11 @@ void own_attention_forward(const Tensor& y, const Tensor& log_sum, const Attenti
   });
 }
 
-void own_attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dquery,
-                            const Tensor& dprompt, const Tensor& dtemperature, const Tensor& y,
-                            const Tensor& log_sum, const AttentionInputs& in) {
+void tiled_attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dquery,
+                              const Tensor& dprompt, const Tensor& dtemperature, const Tensor& y,
+                              const Tensor& log_sum, const AttentionInputs& in) {
   const int64_t keys = in.qkv.dim(1) + (in.prompt ? in.prompt.dim(-2) : 0);
-  const Op op("own attention backward",
+  const Op op("tiled attention backward",
               bytes_of(dy, dqkv, dquery, dprompt, y, log_sum, in.qkv, in.query, in.prompt),
               10 * y.numel() * keys);
   const Sizes s = sizes_of(in);
@@ -228,7 +228,8 @@ void own_attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& 
                shares ? shares.data<float>() : nullptr, q, k, v, dout, log_sum.data<float>(),
                dot.data<float>(), s);
         if (dtemperature) {
-          sum_rows(dtemperature, 0.0f, 1.0f, shares, {heads, pieces, pieces, 1});
+          sum_rows(dtemperature, 0.0f, 1.0f, shares,
+                   {.groups = heads, .group_stride = pieces, .rows = pieces, .row_stride = 1});
           launch(finish_temperature, blocks(heads), kBlock, dtemperature.data<float>(), heads, s);
         }
       }

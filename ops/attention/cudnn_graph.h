@@ -2,7 +2,7 @@
 /// make a Plan of it. Only .cu files include this.
 #pragma once
 
-#include "engine/cudnn.h"
+#include "ops/attention/cudnn.h"
 
 namespace lspt::cuda::cudnn {
 

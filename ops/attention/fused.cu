@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "engine/cuda.cuh"
-#include "engine/cudnn_graph.h"
 #include "engine/notice.h"
-#include "ops/attention_cudnn.h"
+#include "ops/attention/cudnn_graph.h"
+#include "ops/attention/fused.h"
 
 namespace lspt::cuda {
 namespace {
@@ -127,10 +127,10 @@ const Entry& entry_of(FusedAttention problem, bool backward) {
   Entry& entry = it->second;
   if (!is_new) return entry;
   try {
-    entry.why_not =
-        !fused_attention_fits(problem)
-            ? "sizes or layout are beyond its limits"
-            : fused_attention_refused(problem, backward, DNN(cudnnGetVersion)(), compute_capability());
+    entry.why_not = !fused_attention_fits(problem)
+                        ? "sizes or layout are beyond its limits"
+                        : fused_attention_refused(problem, backward, DNN(cudnnGetVersion)(),
+                                                  compute_capability());
     if (entry.why_not.empty())
       entry.plan = graph_of(problem, backward).compile(cudnn::Target(cudnn_handle()));
   } catch (const Error& error) {

@@ -1,4 +1,5 @@
-/// What the kernels of ops/attention_own.cu have in common: where rows are, and products of tiles.
+/// What the kernels of ops/attention/tiled.cu have in common: where rows are, and products of
+/// tiles.
 #pragma once
 
 #include "engine/cuda.cuh"

@@ -1,90 +1,85 @@
-#include "ops/attention.h"
-
+// Attention on the CPU. A thread works for one head of one image at a time: it copies that head's
+// rows together (they lie strided in packed projections), so that scores and sums are small dense
+// products, which oneDNN computes faster than anything written here. Scores of one head, keys times
+// queries, are the only thing of that size, once a thread; the backward pass computes them again
+// from what is kept, log sum exp of each row, instead of keeping them for all heads.
 #include <algorithm>
 #include <cmath>
 
-#include "engine/accumulate.h"
 #include "engine/gemm.h"
-#include "engine/memory.h"
 #include "engine/narrow.h"
 #include "engine/parallel.h"
-#include "ops/attention_heads.h"
-#include "ops/linear.h"
+#include "ops/attention/attention.h"
 #include "ops/math.h"
 
-namespace lspt {
-
-Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
-  const Var &query = options.query, &prompt = options.prompt_kv;
-  require(qkv.value.rank() == 3, "attention: qkv ", qkv.shape(), ", (B, N, 3D) expected");
-  const int64_t batch = qkv.dim(0), width = qkv.dim(2) / (query ? 2 : 3);
-  require(width * (query ? 2 : 3) == qkv.dim(2) && width % heads == 0, "attention: ", heads,
-          " heads in ", qkv.shape());
-  require(!query || (query.value.rank() == 3 && query.dim(0) == batch && query.dim(2) == width),
-          "attention: query ", query.shape(), " for keys and values ", qkv.shape());
-  require(!prompt ||
-              (prompt.dim(-1) == 2 * width &&
-               (prompt.value.rank() == 2 || (prompt.value.rank() == 3 && prompt.dim(0) == batch))),
-          "attention: prompt_kv ", prompt.shape(), ", (P, ", 2 * width, ") or (", batch, ", P, ",
-          2 * width, ") expected");
-  require((!query || query.dtype() == qkv.dtype()) && (!prompt || prompt.dtype() == qkv.dtype()),
-          "attention: inputs of different dtypes");
-  require(!options.temperature || options.temperature_index < options.temperature.value.numel(),
-          "attention: temperature ", options.temperature_index, " of ",
-          options.temperature.shape());
-  const AttentionInputs inputs{
-      qkv.value, query.value, prompt.value, options.temperature.value, options.temperature_index,
-      heads};
-  const int64_t queries = query ? query.dim(1) : qkv.dim(1);
-  Tensor y({batch, queries, width}, qkv.dtype(), qkv.device());
-  const Tensor log_sum({batch, heads, queries}, DType::f32, qkv.device());
-  attention_forward(y, log_sum, inputs);
-  // Two products forward; four backward (the scores a second time are not counted), or three if
-  // queries want no gradient.
-  const int64_t product = 2 * y.numel() * (qkv.dim(1) + (prompt ? prompt.dim(-2) : 0));
-  count_operations(2 * product);
-  if (!recording({&qkv, &query, &prompt, &options.temperature})) return y;
-
-  const Tensor kept_y = y.device() == Device::cpu ? Tensor() : y;
-  return record("attention", {&qkv, &query, &prompt, &options.temperature}, y,
-                [inputs, kept_y, log_sum, batch, width, product](Backward& b) {
-                  const Tensor &qkv_ = inputs.qkv, &prompt_ = inputs.prompt;
-                  const DType type = qkv_.dtype();
-                  const Device device = qkv_.device();
-                  Tensor dqkv, dquery, dprompt, dtemperature;
-                  if (b.wanted(0) || b.wanted(1)) dqkv = Tensor(qkv_.shape(), type, device);
-                  if (dqkv && inputs.query) dquery = Tensor(inputs.query.shape(), type, device);
-                  if (b.wanted(2))
-                    dprompt = Tensor({batch, prompt_.dim(-2), 2 * width}, DType::f32, device);
-                  if (b.wanted(3)) dtemperature = Tensor({batch, inputs.heads}, DType::f32, device);
-                  count_operations((dqkv ? 4 : 3) * product);
-                  attention_backward(b.grad(), dqkv, dquery, dprompt, dtemperature, kept_y, log_sum,
-                                     inputs);
-                  if (b.wanted(0)) b.add(0, dqkv);
-                  if (b.wanted(1)) b.add(1, dquery);
-                  if (b.wanted(2)) {
-                    if (prompt_.rank() == 3) {
-                      b.add(2, dprompt);
-                    } else {  // shared: the images' sum
-                      const Tensor sum(prompt_.shape(), DType::f32, device);
-                      column_sum(sum.reshape({prompt_.numel()}),
-                                 dprompt.reshape({batch, prompt_.numel()}), 0.0f);
-                      b.add(2, sum);
-                    }
-                  }
-                  if (b.wanted(3)) {
-                    const Tensor total({1}, DType::f32, device);
-                    column_sum(total, dtemperature.reshape({dtemperature.numel(), 1}), 0.0f);
-                    const auto [dt, beta] = b.into(3);
-                    if (beta == 0.0f) memory::zero(dt.raw(), dt.nbytes(), device);
-                    const int64_t at = inputs.temperature_index;
-                    accumulate(dt.slice(at, at + 1), total, 1.0f);
-                  }
-                });
-}
-
-namespace cpu {
+namespace lspt::cpu {
 namespace {
+
+/// Sizes, and where the rows of one head of one image are.
+template <typename T>
+struct Heads {
+  explicit Heads(const AttentionInputs& in)
+      : inputs(in),
+        batch(in.qkv.dim(0)),
+        tokens(in.qkv.dim(1)),
+        width(in.qkv.dim(2) / (in.query ? 2 : 3)),
+        depth(width / in.heads),
+        queries(in.query ? in.query.dim(1) : tokens),
+        prompts(in.prompt ? in.prompt.dim(-2) : 0),
+        keys(prompts + tokens),
+        padded((keys + 15) / 16 * 16) {
+    const float t = in.temperature ? in.temperature.data<float>()[in.temperature_index] : 1.0f;
+    temperature = std::clamp(t, 0.01f, 10.0f);
+    clamped = temperature != t;
+    scale = 1.0f / (std::sqrt(static_cast<float>(depth)) * temperature);
+  }
+
+  /// Row pitch and first element of queries (part 0), keys (1) or values (2) of tokens in a tensor
+  /// laid out like qkv (or, with a separate query, like query and kv).
+  T* part(const Tensor& qkv, const Tensor& query, int which, int64_t image, int64_t head,
+          int64_t& pitch) const {
+    const bool separate = static_cast<bool>(inputs.query);
+    const bool own = separate && which == 0;
+    pitch = own ? width : (separate ? 2 : 3) * width;
+    const int64_t rows = own ? queries : tokens;
+    T* base = (own ? query : qkv).template data<T>();
+    const int64_t column = own ? 0 : (separate ? which - 1 : which) * width;
+    return base + image * rows * pitch + column + head * depth;
+  }
+
+  /// Copies one head's rows together: `to` (rows, depth), prompts first for keys and values, and
+  /// zeros after them up to `padded`.
+  void gather(const Tensor& to, int which, int64_t image, int64_t head) const {
+    T* out = to.template data<T>();
+    if (which > 0 && prompts > 0) {
+      const int64_t shared = inputs.prompt.rank() == 2 ? 0 : image * prompts * 2 * width;
+      const T* from =
+          inputs.prompt.template data<T>() + shared + (which - 1) * width + head * depth;
+      for (int64_t i = 0; i < prompts; ++i, out += depth)
+        std::copy_n(from + i * 2 * width, depth, out);
+    }
+    int64_t pitch = 0;
+    const T* from = part(inputs.qkv, inputs.query, which, image, head, pitch);
+    const int64_t rows = which == 0 ? queries : tokens;
+    for (int64_t i = 0; i < rows; ++i, out += depth) std::copy_n(from + i * pitch, depth, out);
+    if (which > 0) std::fill_n(out, (padded - keys) * depth, T(0.0f));
+  }
+
+  const AttentionInputs& inputs;
+  int64_t batch, tokens, width, depth, queries, prompts, keys;
+  int64_t padded;  // keys rounded up to whole vectors; what is beyond keys is zero and stays out
+  float temperature, scale;
+  bool clamped;
+};
+
+/// Runs body(image, head, room) for every head, spread over the threads; room, from make(), is a
+/// thread's own.
+template <typename T, typename Make, typename Body>
+void for_each_head(const Heads<T>& h, const Make& make, const Body& body) {
+  parallel_for(h.batch * h.inputs.heads, 1, make, [&](int64_t begin, int64_t end, auto& room) {
+    for (int64_t i = begin; i < end; ++i) body(i / h.inputs.heads, i % h.inputs.heads, room);
+  });
+}
 
 /// p = exp((s - max s) scale); returns max s and the sum of p. `row` is room for a row. From
 /// `count` to `padded` s is overwritten by what makes p 1e-38: nothing in a sum that is at least 1,
@@ -251,5 +246,4 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
   });
 }
 
-}  // namespace cpu
-}  // namespace lspt
+}  // namespace lspt::cpu

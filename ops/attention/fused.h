@@ -1,4 +1,4 @@
-/// Attention in bf16 by cuDNN's fused kernels: ops/attention.cu uses it where it can.
+/// Attention in bf16 by cuDNN's fused kernels: ops/attention/gpu.cu uses it where it can.
 #pragma once
 
 #include <compare>
@@ -30,10 +30,10 @@ std::string fused_attention_refused(const FusedAttention& problem, bool backward
                                     int capability);
 
 /// Whether the functions below can be called: the problem fits, cuDNN is there in a version that
-/// computes it right, and has a kernel for it on this device that gives the same bits every time. If
-/// not, the reason is said once (engine/notice.h).
-/// The first question about a problem (scale apart) finds and compiles the kernel, in about half a
-/// second, for as long as the process lives. Forward and backward can differ.
+/// computes it right, and has a kernel for it on this device that gives the same bits every time.
+/// If not, the reason is said once (engine/notice.h). The first question about a problem (scale
+/// apart) finds and compiles the kernel, in about half a second, for as long as the process lives.
+/// Forward and backward can differ.
 bool fused_attention_usable(const FusedAttention& problem, bool backward);
 
 /// Both put their kernels on the stream; pointers are multiples of 16 bytes. Throw Error if the
