@@ -47,6 +47,9 @@ Dataset open(const DatasetOptions& options) {
   require(options.label_column.empty() || place.layout->open == open_list, ErrorKind::kUsage,
           "--label-column: the data set's layout is ", place.layout->name,
           ", which has none; list expected");
+  require(options.class_depth == 0 || place.layout->open == open_folder, ErrorKind::kUsage,
+          "--class-depth: the data set's layout is ", place.layout->name,
+          ", which has none; folder expected");
   MissingFiles missing;
   Dataset data = place.layout->open({place.root, options, missing});
   data.missing = std::move(missing.files);

@@ -17,6 +17,8 @@
 ///             per line) is optional and gives names and number of the classes.
 ///   folder    train/, val/, test/, the last two optional, each with a folder per class; or class
 ///             folders alone, of which every fifth image by name is then held out for testing.
+///             Folders may nest: a class is a folder that holds images, named by its path
+///             ("GROUP/CLASS"), or with class_depth N what is below the first N folders of a path.
 ///
 /// Labels are 0 .. K-1 from one class map of all splits together.
 #pragma once
@@ -64,6 +66,8 @@ struct DatasetOptions {
   bool keep_missing = false;
   /// Of lists with several label columns: its number, the first being 1, or its name in the header.
   std::string label_column = {};
+  /// Of class folders that nest: how many folders of a path name the class; 0: all of them.
+  int64_t class_depth = 0;
 };
 
 /// Reads a data set's lists; every file they name is checked to exist, none is decoded. Where the

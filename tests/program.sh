@@ -148,6 +148,24 @@ check "eval by the same column" "$LSPT" eval --checkpoint halves --data birds $l
 refuse "eval by another one" 3 "ids look 1-based" "$LSPT" eval --checkpoint halves --data birds $lists --label-column kind
 rm birds/mine.csv
 
+# Class folders that nest: the leaves, or what --class-depth says, which a run keeps.
+for species in birds/images/*; do
+  group=small
+  [ "$species" = "$(ls -d birds/images/* | head -n 1)" ] && group=large
+  mkdir -p "nest/$group" && cp -r "$species" "nest/$group/"
+done
+nest="$LSPT train --data nest $tiny --batch-size 8 --workers 1 --threads 1 --method linear --epochs 1"
+check "train on class folders that nest" $nest --output nested
+grep -q "folders nest: 3 classes are the folders that hold images" nested/log.txt && pass "and that is said" || { cp nested/log.txt err; fail "and that is said"; }
+check "train on the groups" $nest --class-depth 1 --output groups
+grep -q '"class-depth": 1' groups/config.json && grep -q "(folder), 2 classes" groups/log.txt && pass "and it is kept" || { cp groups/log.txt err; fail "and it is kept"; }
+check "eval by the same depth" "$LSPT" eval --checkpoint groups
+refuse "eval by another one" 3 "3 classes that are not the checkpoint's 2" "$LSPT" eval --checkpoint groups --class-depth 0
+refuse "the probe's head of another depth" 2 "was fitted with --class-depth 1, this run has 0" $nest --init-head groups --opt sgd --output x
+check "check by the leaves" "$LSPT" check --data nest
+refuse "a depth that other layouts have not" 2 "layout is cub, which has none" "$LSPT" check --data birds --class-depth 1
+rm -r nest
+
 # Resuming.
 same() { # NAME A B
   if cmp "$2/last.safetensors" "$3/last.safetensors" >err 2>&1 &&

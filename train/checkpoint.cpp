@@ -191,9 +191,10 @@ NamedTensors head_for(const Checkpoint& to, const std::string& from) {
           text_of(to.backbone));
   // What makes features, then what makes the split: images that the head has seen must not be among
   // those that this run is judged on.
-  for (const char* name : {"pool", "mae-norm", "fc-norm", "pos-interpolation", "img-size",
-                           "transform", "interpolation", "normalization", "val-fraction",
-                           "split-seed", "train-list", "val-list", "test-list", "label-column"}) {
+  for (const char* name :
+       {"pool", "mae-norm", "fc-norm", "pos-interpolation", "img-size", "transform",
+        "interpolation", "normalization", "val-fraction", "split-seed", "train-list", "val-list",
+        "test-list", "label-column", "class-depth"}) {
     const Flag* flag = find_flag(name, kTrain);
     const std::string found = text_of(run.options, *flag), mine = text_of(to.options, *flag);
     require(found == mine, ErrorKind::kUsage, who, "was fitted with --", name, " ",

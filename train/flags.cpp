@@ -67,6 +67,10 @@ const std::vector<Flag>& flags() {
        "of lists with several label columns: the number of one, the first being 1, or its name in "
        "the header",
        0, 0, "", "the first"},
+      {"class-depth", "", kSets, kData, &O::class_depth, "N",
+       "of class folders that nest: how many folders of an image's path make its class, with all "
+       "images below; 1: as torchvision's ImageFolder; 0: each folder that holds images is a class",
+       0, 64},
       {"val-fraction", "", kTrain, kData, &O::val_fraction, "X",
        "where the data set has no validation split: share of each class's training images that the "
        "best epoch is chosen on; 0: it is chosen on the test images",

@@ -18,7 +18,7 @@ struct Options {
   // data
   std::string data, dataset = "auto", train_list, val_list, test_list, label_column, split = "auto";
   double val_fraction = 0.1;
-  int64_t split_seed = 0;
+  int64_t split_seed = 0, class_depth = 0;
   std::string transform = "auto", interpolation = "auto", crop_rule = "torchvision-0.9";
   std::string normalization = "auto", bad_images = "error", cache = "auto";
   int64_t img_size = 0;

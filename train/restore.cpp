@@ -96,6 +96,7 @@ Options with_data(const Options& saved, const Options& given) {
                                      {"test-list", &Options::test_list},
                                      {"label-column", &Options::label_column}})
     if (given.has(flag) || given.has("data")) out.*member = given.*member;
+  if (given.has("class-depth") || given.has("data")) out.class_depth = given.class_depth;
   return out;
 }
 

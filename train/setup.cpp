@@ -61,7 +61,8 @@ DatasetOptions dataset_options(const Options& o) {
           o.val_fraction,
           static_cast<uint64_t>(o.split_seed),
           false,
-          o.label_column};
+          o.label_column,
+          o.class_depth};
 }
 
 Dataset open_data(const Options& o) {

@@ -113,7 +113,7 @@ Place find_layout(const DatasetOptions& o) {
   for (const Layout& layout : layouts())
     if (layout.open != open_folder && layout.found(root)) return {&layout, root};
   if (const Place below = find_below(root, nullptr); below.layout) return below;
-  if (!is_folder_per_class(root)) fail_unknown(root);
+  if (!is_folder_per_class(root) && o.class_depth == 0) fail_unknown(root);
   return {by_name("folder"), root};
 }
 

@@ -1,5 +1,8 @@
-// A folder per class.
+// Class folders, flat or nested.
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "data/datasets/list_rows.h"
@@ -12,6 +15,81 @@ std::vector<std::string> images_in(const fs::path& folder) {
   std::vector<std::string> names = entries_of(folder, false);
   std::erase_if(names, [](const std::string& name) { return !looks_like_image(name); });
   return names;
+}
+
+/// What to do with a folder below the one that is walked: its path in there ("" is itself,
+/// "GROUP/CLASS") and the names of its images, sorted. True ends the walk.
+using Visit = std::function<bool(const std::string&, std::vector<std::string>&)>;
+
+/// `from`: the folders from the first to the one that is walked. A link to one of them is passed
+/// over.
+bool walk_from(std::vector<fs::path>& from, const std::string& relative, const Visit& visit) {
+  const fs::path folder = from.back();
+  std::vector<std::string> images = entries_of(folder, false);
+  std::erase_if(images, [](const std::string& name) { return !looks_like_image(name); });
+  if (visit(relative, images)) return true;
+  for (const std::string& name : entries_of(folder, true)) {
+    const fs::path next = folder / name;
+    if (fs::is_symlink(next) && std::any_of(from.begin(), from.end(), [&](const fs::path& above) {
+          return fs::equivalent(above, next);
+        }))
+      continue;
+    from.push_back(next);
+    const bool ended = walk_from(from, relative.empty() ? name : relative + '/' + name, visit);
+    from.pop_back();
+    if (ended) return true;
+  }
+  return false;
+}
+
+bool walk(const fs::path& root, const Visit& visit) {
+  std::vector<fs::path> from = {root};
+  return walk_from(from, "", visit);
+}
+
+/// The paths of "A/B/C" and of what it is in: "A", "A/B", "A/B/C".
+std::vector<std::string> levels_of(const std::string& path) {
+  std::vector<std::string> out;
+  for (size_t at = 0; at != std::string::npos && !path.empty();) {
+    at = path.find('/', at + 1);
+    out.push_back(path.substr(0, at));
+  }
+  return out;
+}
+
+/// Of the parts together, each folder with one of its images; "" if it holds none.
+using Folders = std::map<std::string, std::string>;
+
+/// The class of each folder that holds images, by dataset.h's rule.
+std::map<std::string, std::string> classes_of(const Folders& folders, size_t depth) {
+  std::map<std::string, std::string> class_of;
+  for (const auto& [folder, image] : folders) {
+    if (image.empty() || folder.empty()) continue;
+    const std::vector<std::string> levels = levels_of(folder);
+    require(depth <= levels.size(), ErrorKind::kData, "data set: ", image,
+            " is not as deep as a folder of --class-depth ", depth);
+    class_of[folder] = depth == 0 ? folder : levels[depth - 1];
+    for (const std::string& inner : levels)
+      require(depth > 0 || inner == folder || !class_of.contains(inner), ErrorKind::kData,
+              "data set: ", folders.at(inner), " and ", image, ": is the class ", inner, " or ",
+              folder, "? --class-depth 1 takes the first folder of a path, with all that is in it");
+  }
+  return class_of;
+}
+
+/// Where a class is expected no part has an image.
+void refuse_empty(const Folders& folders, const std::set<std::string>& names,
+                  const std::string& root) {
+  std::set<std::string> inner = {""};
+  for (const std::string& name : names)
+    for (const std::string& level : levels_of(name))
+      if (level != name) inner.insert(level);
+  for (const auto& [folder, image] : folders) {
+    const std::string above = folder.substr(0, folder.rfind('/') + 1);
+    const bool expected = inner.contains(above.substr(0, above.size() - !above.empty()));
+    require(!expected || names.contains(folder) || inner.contains(folder), ErrorKind::kData,
+            "data set: class folder ", folder, " of ", root, " holds no image");
+  }
 }
 
 // Sorted as text, but by value when all of them are numbers: 2 before 10.
@@ -28,17 +106,6 @@ std::vector<std::string> class_order(const std::set<std::string>& names) {
   return sorted;
 }
 
-std::vector<Sample> images_of(const fs::path& part, const std::vector<std::string>& classes) {
-  std::vector<Sample> samples;
-  for (size_t label = 0; label < classes.size(); ++label) {
-    const fs::path folder = part / classes[label];
-    if (!fs::is_directory(folder)) continue;
-    for (const std::string& name : images_in(folder))
-      samples.push_back({(folder / name).string(), static_cast<int>(label)});
-  }
-  return samples;
-}
-
 // Every fifth image of each class, beginning with its second: a class of one keeps it.
 void hold_out_fifths(Dataset& data) {
   std::vector<Sample> train;
@@ -50,13 +117,6 @@ void hold_out_fifths(Dataset& data) {
   }
   data.train = std::move(train);
   data.note = "no train and test folders: every fifth image of a class is held out for testing";
-}
-
-bool holds_images(const fs::path& folder) {
-  if (!images_in(folder).empty()) return true;
-  for (const std::string& name : entries_of(folder, true))
-    if (!images_in(folder / name).empty()) return true;
-  return false;
 }
 
 /// The one folder of these names in root, or none. Throws Error(kData) for two.
@@ -74,56 +134,102 @@ fs::path part_of(const fs::path& root, std::initializer_list<const char*> names)
 constexpr std::initializer_list<const char*> kTrain = {"train"}, kTest = {"test"},
                                              kVal = {"val", "valid", "validation"};
 
-/// Images beside train/ that no split has would be left out in silence.
-void refuse_others(const fs::path& root) {
+/// Images beside train/ that no split has would be left out in silence, those as deep as images of
+/// `levels` folders can be.
+void refuse_others(const fs::path& root, size_t levels) {
   for (const std::string& name : entries_of(root, true)) {
     bool known = false;
     for (const auto& names : {kTrain, kVal, kTest})
       for (const char* each : names) known = known || name == each;
-    require(known || !holds_images(root / name), ErrorKind::kData, "data set: ", root.string(), "/",
-            name, " holds images, and is none of train/, val/ (or valid/, validation/) and test/. ",
+    require(known || !walk(root / name,
+                           [&](const std::string& folder, const auto& images) {
+                             return !images.empty() && levels_of(folder).size() <= levels;
+                           }),
+            ErrorKind::kData, "data set: ", root.string(), "/", name,
+            " holds images, and is none of train/, val/ (or valid/, validation/) and test/. ",
             "Rename it or move it elsewhere");
   }
+}
+
+/// The folder around a data set: its train/ and test/ are no classes.
+void refuse_around(const fs::path& root) {
+  for (const std::string& name : entries_of(root, true))
+    require(!fs::is_directory(root / name / "train") || !is_folder_per_class(root / name),
+            ErrorKind::kData, "data set: ", root.string(), "/", name,
+            "/train holds class folders: --data ", (root / name).string(),
+            " reads them; if train is a class or a group of them, say --class-depth");
+}
+
+/// The rest of another layout, of which a list is missing.
+bool is_rest(const fs::path& root) {
+  for (const char* part :
+       {"jpg", "images", "Images", "cars_train", "cars_test", "car_ims", "devkit"})
+    if (has(root, part)) return true;
+  return false;
 }
 
 }  // namespace
 
 bool is_folder_per_class(const fs::path& root) {
-  // Not the rest of another layout, of which a list is missing.
-  for (const char* part :
-       {"jpg", "images", "Images", "cars_train", "cars_test", "car_ims", "devkit"})
-    if (has(root, part)) return false;
+  if (is_rest(root)) return false;
   const fs::path top = fs::is_directory(root / "train") ? root / "train" : root;
   for (const std::string& name : entries_of(top, true))
     if (!images_in(top / name).empty()) return true;
-  return false;
+  for (const std::string& name : entries_of(top, true))
+    if (top == root && is_rest(top / name)) return false;
+  return walk(top, [](const std::string& folder, const auto& images) {
+    return !folder.empty() && !images.empty();
+  });
 }
 
 Dataset open_folder(const Source& source) {
   const fs::path& root = source.root;
+  const auto depth = static_cast<size_t>(source.options.class_depth);
   const fs::path train = part_of(root, kTrain);
-  const fs::path val = train.empty() ? fs::path() : part_of(root, kVal);
-  const fs::path test = train.empty() ? fs::path() : part_of(root, kTest);
-  if (!train.empty()) refuse_others(root);
-  Dataset data;
+  if (train.empty() && depth == 0) refuse_around(root);
+  std::vector<fs::path> parts = {train.empty() ? root : train};
+  if (!train.empty()) parts.insert(parts.end(), {part_of(root, kVal), part_of(root, kTest)});
+  std::vector<std::map<std::string, std::vector<std::string>>> images(parts.size());
+  Folders folders;
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (!parts[i].empty())
+      walk(parts[i], [&](const std::string& folder, std::vector<std::string>& names) {
+        std::string& example = folders[folder];
+        if (example.empty() && !names.empty()) example = parts[i] / folder / names[0];
+        images[i][folder] = std::move(names);
+        return false;
+      });
+
+  const auto class_of = classes_of(folders, depth);
   std::set<std::string> names;
-  for (const fs::path& folder : train.empty() ? std::vector{root} : std::vector{train, val, test})
-    if (!folder.empty())
-      for (std::string& name : entries_of(folder, true)) names.insert(std::move(name));
+  size_t levels = 1;
+  for (const auto& [folder, name] : class_of) {
+    names.insert(name);
+    levels = std::max(levels, levels_of(folder).size());
+  }
+  if (!train.empty()) refuse_others(root, levels);
+  refuse_empty(folders, names, root.string());
   require(!names.empty(), ErrorKind::kData, "data set: ", root.string(),
           " holds no folder per class");
+  Dataset data;
   data.class_names = class_order(names);
-  data.train = images_of(train.empty() ? root : train, data.class_names);
-  if (!val.empty()) data.val = images_of(val, data.class_names);
-  if (!test.empty()) data.test = images_of(test, data.class_names);
-
-  std::vector<int64_t> count(data.class_names.size());
-  for (const auto* samples : {&data.train, &data.val, &data.test})
-    for (const Sample& sample : *samples) ++count[static_cast<size_t>(sample.label)];
-  for (size_t k = 0; k < count.size(); ++k)
-    require(count[k] > 0, ErrorKind::kData, "data set: class folder ", data.class_names[k], " of ",
-            root.string(), " holds no image");
+  std::map<std::string, int> label;
+  for (const std::string& name : data.class_names)
+    label.emplace(name, static_cast<int>(label.size()));
+  const std::array lists = {&data.train, &data.val, &data.test};
+  for (size_t i = 0; i < parts.size(); ++i) {
+    for (const auto& [folder, name] : class_of)
+      for (const std::string& image : images[i][folder])
+        lists[i]->push_back({(parts[i] / folder / image).string(), label.at(name)});
+    std::stable_sort(lists[i]->begin(), lists[i]->end(),
+                     [](const Sample& a, const Sample& b) { return a.label < b.label; });
+  }
   if (train.empty()) hold_out_fifths(data);
+  if (levels > std::max<size_t>(depth, 1))
+    add_note(data, "folders nest: " + std::to_string(names.size()) + " classes are " +
+                       (depth == 0 ? "the folders that hold images, named by their paths"
+                                   : "the folders of level " + std::to_string(depth)) +
+                       " (--class-depth)");
   return data;
 }
 
