@@ -122,7 +122,8 @@ int64_t CheckReport::count(bool SameContent::*kind) const {
 }
 
 bool CheckReport::wrong() const {
-  return !missing.empty() || !unreadable.empty() || count(&SameContent::conflict) > 0;
+  return !missing.empty() || !unreadable.empty() || count(&SameContent::conflict) > 0 ||
+         !refused.empty();
 }
 
 bool CheckReport::doubtful() const { return !same.empty() || !untrained.empty(); }
@@ -149,6 +150,14 @@ CheckReport check(const Dataset& data, const CheckOptions& options,
   const auto& [train, val, test] = report.images;
   for (size_t k = 0; k < train.size(); ++k)
     if (train[k] == 0 && val[k] + test[k] > 0) report.untrained.push_back(static_cast<int>(k));
+
+  try {
+    Dataset trained = data;
+    hold_out(trained, options.training.val_fraction, options.training.split_seed);
+    check_trainable(trained, options.training);
+  } catch (const Error& error) {
+    report.refused = error.what();
+  }
 
   std::atomic<int64_t> done = 0;
   std::exception_ptr failure;  // of the machine, not of an image

@@ -47,18 +47,21 @@ struct CheckReport {
   std::vector<UnreadableImage> missing, unreadable;  ///< in the order of the splits
   std::vector<SameContent> same;                     ///< by first image
   std::vector<int> untrained;  ///< labels that val or test has, and train has not
+  std::string refused;         ///< why training would not begin (check_trainable); "" if it would
   CareCounts care;
   int64_t decoded = 0, bytes = 0;  ///< images that could be, and the size of their files
 
   int64_t count(bool SameContent::*kind) const;
-  /// What training stumbles over: missing and unreadable images, labels that contradict each other.
+  /// What training stumbles over: missing and unreadable images, labels that contradict each other,
+  /// splits that it refuses.
   bool wrong() const;
   /// What makes its result doubtful: leaks, repeated images, classes without training images.
   bool doubtful() const;
 };
 
 struct CheckOptions {
-  int img_size = 224;  ///< for CareCounts::small, and what a very long image becomes
+  int img_size = 224;            ///< for CareCounts::small, and what a very long image becomes
+  DatasetOptions training = {};  ///< how training would open it: for what it holds out
 };
 
 /// Decodes every image once, on all threads, and keeps 32 bytes of hashes of each: SHA-256, cut to

@@ -1,6 +1,8 @@
 #include "data/dataset.h"
 
 #include <algorithm>
+#include <cmath>
+#include <sstream>
 
 #include "data/datasets/layouts.h"
 #include "engine/error.h"
@@ -86,12 +88,30 @@ Dataset open_dataset(const DatasetOptions& options) {
   }
   if (!options.keep_missing) refuse_missing(data.missing);
   require(!data.train.empty(), ErrorKind::kData, "data set: ", path, " has no training image");
-  if (data.val.empty() && !data.trains_on_val)
-    hold_out(data, options.val_fraction, options.split_seed);
+  hold_out(data, options.val_fraction, options.split_seed);
   return data;
 }
 
+void check_trainable(const Dataset& data, const DatasetOptions& options) {
+  require(data.class_names.size() > 1, ErrorKind::kData, "data set: ", options.path,
+          " has one class, ", data.class_names[0], "; two or more expected");
+  if (!data.val.empty() || !data.test.empty()) return;
+  std::vector<int64_t> counts(data.class_names.size());
+  for (const Sample& sample : data.train) ++counts[static_cast<size_t>(sample.label)];
+  const int64_t n = *std::max_element(counts.begin(), counts.end());
+  std::ostringstream why;
+  if (n == 1)
+    why << "each class has a single image, which is trained on: a second one is the first that is "
+           "held out";
+  else
+    why << "--val-fraction " << options.val_fraction << " of the largest class's " << n
+        << " images is none; " << std::ceil(50.0 / static_cast<double>(n)) / 100 << " is one";
+  fail(ErrorKind::kData, "data set: ", options.path, " (", data.layout,
+       ") has neither validation nor test images, one of them expected: ", why.str());
+}
+
 void hold_out(Dataset& data, double fraction, uint64_t seed) {
+  if (!data.val.empty() || data.trains_on_val) return;
   std::vector<std::vector<std::pair<uint64_t, size_t>>> by_class(data.class_names.size());
   for (size_t i = 0; i < data.train.size(); ++i) {
     uint64_t hash = 0xcbf29ce484222325;  // FNV-1a

@@ -76,10 +76,14 @@ struct DatasetOptions {
 /// Error(kUsage) for an unknown kind and for lists of a layout that has none.
 Dataset open_dataset(const DatasetOptions& options);
 
-/// Moves round(fraction n) of the n training images of each class to `val`, never all of them:
-/// those whose numbers, drawn from (seed, file name), are smallest. So a class's choice does not
-/// depend on order, folder or the other classes. On CUB-200-2011 a fraction of 0.1 leaves VPT's
-/// 5,394 of 5,994.
+/// Throws Error(kData) where training has nothing to tell apart or nothing to be judged on: a
+/// single class; neither val nor test images. The message says what the splits were made by.
+void check_trainable(const Dataset& data, const DatasetOptions& options);
+
+/// Where there is no val split, and none is meant to be missing, moves round(fraction n) of the n
+/// training images of each class there, never all of them: those whose numbers, drawn from (seed,
+/// file name), are smallest. So a class's choice does not depend on order, folder or the other
+/// classes. On CUB-200-2011 a fraction of 0.1 leaves VPT's 5,394 of 5,994.
 void hold_out(Dataset& data, double fraction, uint64_t seed);
 
 }  // namespace lspt

@@ -363,6 +363,19 @@ cp "$(ls birds/images/*/*.jpg | tail -n 1)" set/good.jpg
 printf '%s\n' "good.jpg 0" >set/test.txt
 flags= found "a leak is doubtful" 0 "leak, duplicate" '^doubtful$'
 flags=--strict found "and wrong with --strict" 3 '^doubtful$'
+# One image a class, and too few for a share of them: what training refuses check finds.
+rm -r set
+mkdir -p set/1 set/2
+for i in 1 2; do cp "$(ls birds/images/*/*.jpg | sed -n ${i}p)" set/$i/; done
+refuse "train on an image a class" 3 "each class has a single image" $data
+flags= found "check of it" 3 "training refuses it: .*each class has a single image" '^wrong$'
+mkdir set/train && mv set/1 set/2 set/train/
+for i in 1 2; do cp "$(ls birds/images/*/*.jpg | sed -n $((i + 2))p)" set/train/$i/; done
+refuse "train on two a class" 3 "val-fraction 0.1 of the largest class's 2 images is none; 0.25 is one" $data
+flags= found "check of those" 3 "0.25 is one" '^wrong$'
+flags="--val-fraction 0.25" found "check with that share" 0 '^clean$'
+check "training with it" $data --val-fraction 0.25
+rm -r x
 refuse "check of nothing" 2 "no data set" "$LSPT" check
 refuse "predict a missing image" 3 "absent.jpg" "$LSPT" predict --checkpoint lspt absent.jpg
 

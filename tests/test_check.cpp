@@ -276,5 +276,33 @@ TEST_CASE("headers of damaged images are harmless") {
   CHECK(calls > 40000);
 }
 
+TEST_CASE("what training refuses is wrong in a check, in the same words") {
+  const auto refused = [](const TempFolder& folder, double fraction) {
+    const DatasetOptions options{.path = folder.path(), .val_fraction = fraction};
+    const CheckReport report =
+        check(open_dataset({.path = folder.path()}), {.training = options}, [](int64_t) {});
+    CHECK(report.wrong() == !report.refused.empty());
+    const std::string error = error_of([&] { check_trainable(open_dataset(options), options); });
+    CHECK(error == (report.refused.empty() ? "" : "3: " + report.refused));
+    return report.refused;
+  };
+  const TempFolder folder;
+  folder.write("wren/a.jpg", jpeg(1));
+  CHECK(contains(refused(folder, 0.1), "has one class, wren"));
+  folder.write("jay/a.jpg", jpeg(2));
+  CHECK(contains(refused(folder, 0.1), "each class has a single image"));
+  CHECK(contains(open_dataset({folder.path()}).note, "single image, which is trained on: 2"));
+  folder.write("jay/b.jpg", jpeg(3));
+  CHECK(refused(folder, 0.1) == "");
+  const TempFolder four;
+  for (int i = 0; i < 4; ++i) {
+    four.write("train/wren/" + std::to_string(i) + ".jpg", jpeg(i));
+    four.write("train/jay/" + std::to_string(i) + ".jpg", jpeg(4 + i));
+  }
+  CHECK(contains(refused(four, 0.1),
+                 "--val-fraction 0.1 of the largest class's 4 images is none; 0.13 is one"));
+  CHECK(refused(four, 0.13) == "");
+}
+
 }  // namespace
 }  // namespace lspt

@@ -92,6 +92,7 @@ Json json_of(const CheckReport& report, const Dataset& data, const std::string& 
   }
   out["decoded"] = report.decoded;
   out["bytes"] = report.bytes;
+  out["training_refuses"] = report.refused;
   out["missing"] = json_of(report.missing, data);
   out["unreadable"] = json_of(report.unreadable, data);
   out["same_content"] = Json::array();
@@ -134,6 +135,7 @@ void print(const CheckReport& report, const Dataset& data, const std::string& pa
     for (const int label : report.untrained)
       std::printf("  %s\n", data.class_names[static_cast<size_t>(label)].c_str());
   }
+  if (!report.refused.empty()) std::printf("training refuses it: %s\n", report.refused.c_str());
   print_bad("missing", report.missing, true);
   print_bad("unreadable", report.unreadable, false);
   std::printf(
@@ -192,13 +194,15 @@ int run_check(const Options& o) {
   DatasetOptions options = dataset_options(o);
   options.keep_missing = true;
   const Dataset data = open_dataset(options);
+  if (!o.has("val-fraction")) options.val_fraction = Options().val_fraction;
   Console console;
   CheckReport report;
   {
     Meter meter(console, "check",
                 static_cast<int64_t>(data.train.size() + data.val.size() + data.test.size() -
                                      data.missing.size()));
-    report = check(data, {static_cast<int>(o.img_size)}, [&](int64_t done) { meter.show(done); });
+    report = check(data, {static_cast<int>(o.img_size), options},
+                   [&](int64_t done) { meter.show(done); });
     console.line(format("decoded %s images in %.1f s: %.0f img/s on %d threads",
                         grouped(report.decoded).c_str(), meter.seconds(),
                         static_cast<double>(report.decoded) / meter.seconds(), thread_count()));

@@ -66,9 +66,9 @@ DatasetOptions dataset_options(const Options& o) {
 }
 
 Dataset open_data(const Options& o) {
-  Dataset dataset = open_dataset(dataset_options(o));
-  require(!dataset.val.empty() || !dataset.test.empty(), ErrorKind::kData, "data set ", o.data,
-          ": neither validation nor test images in its ", dataset.layout, " layout");
+  const DatasetOptions options = dataset_options(o);
+  Dataset dataset = open_dataset(options);
+  check_trainable(dataset, options);
   return dataset;
 }
 

@@ -24,7 +24,7 @@ std::string device_text(const Options& options);
 
 /// Throws Error(kUsage) if there is no --data.
 DatasetOptions dataset_options(const Options& options);
-/// Throws Error(kData), also if there is nothing to evaluate on.
+/// Throws Error(kData), also where check_trainable does.
 Dataset open_data(const Options& options);
 /// `cached`: with the file of --cache; else nothing is kept, for images that are read once.
 LoaderOptions loader_options(const Options& options, bool train, bool cached = true);

@@ -116,7 +116,14 @@ void hold_out_fifths(Dataset& data) {
     (i++ % 5 == 1 ? data.test : train).push_back(std::move(sample));
   }
   data.train = std::move(train);
-  data.note = "no train and test folders: every fifth image of a class is held out for testing";
+  std::set<int> tested;
+  for (const Sample& sample : data.test) tested.insert(sample.label);
+  data.note =
+      "no train and test folders: every fifth image of a class, from its second on, is held out "
+      "for "
+      "testing";
+  if (const size_t single = data.class_names.size() - tested.size(); single > 0)
+    data.note += "; classes of a single image, which is trained on: " + std::to_string(single);
 }
 
 /// The one folder of these names in root, or none. Throws Error(kData) for two.
