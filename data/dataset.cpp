@@ -54,6 +54,8 @@ Dataset open(const DatasetOptions& options) {
           ", which has none; folder expected");
   MissingFiles missing;
   Dataset data = place.layout->open({place.root, options, missing});
+  data.missing_cause =
+      cause_of(missing.files, data.train.size() + data.val.size() + data.test.size(), place.root);
   data.missing = std::move(missing.files);
   data.layout = place.layout->name;
   if (place.root != options.path) add_note(data, "read from " + place.root.string());
@@ -63,13 +65,15 @@ Dataset open(const DatasetOptions& options) {
   return data;
 }
 
-void refuse_missing(const std::vector<MissingFile>& missing) {
+void refuse_missing(const Dataset& data) {
+  const std::vector<MissingFile>& missing = data.missing;
   if (missing.empty()) return;
   std::string list;
   for (size_t i = 0; i < std::min<size_t>(missing.size(), 5); ++i)
     list += "\n  " + missing[i].where + ": " + missing[i].path;
   fail(ErrorKind::kData, "data set: ", missing.size(),
        missing.size() == 1 ? " listed image is" : " listed images are", " missing",
+       data.missing_cause.empty() ? "" : ": ", data.missing_cause,
        missing.size() > 5 ? "; the first five:" : ":", list);
 }
 
@@ -86,7 +90,7 @@ Dataset open_dataset(const DatasetOptions& options) {
   } catch (const fs::filesystem_error& failure) {  // a folder that may not be read
     fail(ErrorKind::kData, "data set: ", failure.what());
   }
-  if (!options.keep_missing) refuse_missing(data.missing);
+  if (!options.keep_missing) refuse_missing(data);
   require(!data.train.empty(), ErrorKind::kData, "data set: ", path, " has no training image");
   hold_out(data, options.val_fraction, options.split_seed);
   return data;
@@ -102,7 +106,8 @@ void check_trainable(const Dataset& data, const DatasetOptions& options) {
   std::ostringstream why;
   if (n == 1)
     why << "each class has a single image, which is trained on: a second one is the first that is "
-           "held out";
+           "held out"
+        << (data.layout == "list" ? "; or is another --label-column meant?" : "");
   else
     why << "--val-fraction " << options.val_fraction << " of the largest class's " << n
         << " images is none; " << std::ceil(50.0 / static_cast<double>(n)) / 100 << " is one";

@@ -48,6 +48,7 @@ struct Dataset {
   std::vector<Sample> test;  ///< empty if there is none
   /// Only with keep_missing: those of the samples above whose file does not exist.
   std::vector<MissingFile> missing = {};
+  std::string missing_cause = {};  ///< one for all of them, if it can be told
   /// The training list holds the validation images too, on purpose: nothing is to be held out.
   bool trains_on_val = false;
 };

@@ -363,6 +363,15 @@ cp "$(ls birds/images/*/*.jpg | tail -n 1)" set/good.jpg
 printf '%s\n' "good.jpg 0" >set/test.txt
 flags= found "a leak is doubtful" 0 "leak, duplicate" '^doubtful$'
 flags=--strict found "and wrong with --strict" 3 '^doubtful$'
+# A list of a thousand missing images: why, if it can be told, and not all of them.
+rm -r set
+mkdir set
+seq 1000 | awk '{ print "img_" $1 ", " $1 % 2 }' >set/train.txt
+refuse "a list that is read by the wrong separator" 3 "all 1000 paths end in ',': is it comma-separated" $data
+flags= found "check of it" 3 "missing: 1,000; all 1000 paths end in ','" "... and 980 more"
+[ "$(grep -c set/train.txt: out)" -eq 20 ] && pass "prints twenty" || fail "prints twenty"
+flags=--json found "and as JSON" 3 '"missing_cause":"all 1000'
+[ "$(grep -o set/train.txt: out | wc -l)" -eq 1000 ] && pass "all of them" || fail "all of them"
 # One image a class, and too few for a share of them: what training refuses check finds.
 rm -r set
 mkdir -p set/1 set/2

@@ -302,6 +302,11 @@ TEST_CASE("what training refuses is wrong in a check, in the same words") {
   CHECK(contains(refused(four, 0.1),
                  "--val-fraction 0.1 of the largest class's 4 images is none; 0.13 is one"));
   CHECK(refused(four, 0.13) == "");
+  const TempFolder ids;
+  ids.write("a.jpg", jpeg(1));
+  ids.write("b.jpg", jpeg(2));
+  ids.write("train.csv", "file,id,kind\na.jpg,id7,wren\nb.jpg,id9,wren\n");
+  CHECK(contains(refused(ids, 0.1), "or is another --label-column meant?"));
 }
 
 }  // namespace

@@ -23,6 +23,28 @@ std::string error_in(const std::string& text, const std::string& column = "") {
   return error_of([&] { read(text, column); });
 }
 
+TEST_CASE("a list all of whose images are missing says why, where that is certain") {
+  const auto error = [](const std::string& list, const std::vector<std::string>& files) {
+    const TempFolder folder;
+    for (const std::string& file : files) folder.write("set/" + file, "-");
+    folder.write("set/train.txt", list);
+    return error_of([&] { open_dataset({folder.path("set")}); });
+  };
+  CHECK(contains(error("a, 0\nb, 1\nc, 0\n", {}),
+                 "3 listed images are missing: all 3 paths end in ',': is it comma-separated?"));
+  CHECK(contains(error("0 a\n1 b\n", {"a", "b"}), "all 2 paths are numbers"));
+  CHECK(contains(error("set/a.jpg 0\nset/b.jpg 1\n", {"a.jpg", "b.jpg"}), "are found from /"));
+  CHECK(contains(error("a.jpg 0\nb.jpg 1\n", {"x/c.jpg", "y/a.jpg", "y/b.jpg"}), "set/y: give"));
+  CHECK(contains(error("old/all/a.jpg 0\nold/all/b.jpg 1\n", {"all/a.jpg", "all/b.jpg"}),
+                 "are found without 'old/' at their beginnings"));
+  CHECK(contains(error("a 0\nb 1\n", {"a.jpg", "b.jpg"}), "are found with .jpg at their ends"));
+  CHECK(contains(error("x\\a.jpg 0\nx\\b.jpg 1\n", {"x/a.jpg", "x/b.jpg"}),
+                 "are found with / in the place of \\"));
+  // Not all of them, or not for one reason.
+  CHECK(contains(error("a 0\nb 1\n", {"a.jpg"}), "2 listed images are missing:\n"));
+  CHECK(contains(error("a.jpg 0\nb.jpg 1\n", {"a.jpg"}), "1 listed image is missing:\n"));
+}
+
 }  // namespace
 
 TEST_CASE("columns may be separated by blanks, tabs or commas, paths may hold blanks") {

@@ -94,6 +94,7 @@ Json json_of(const CheckReport& report, const Dataset& data, const std::string& 
   out["bytes"] = report.bytes;
   out["training_refuses"] = report.refused;
   out["missing"] = json_of(report.missing, data);
+  out["missing_cause"] = data.missing_cause;
   out["unreadable"] = json_of(report.unreadable, data);
   out["same_content"] = Json::array();
   for (const SameContent& group : report.same) {
@@ -112,10 +113,22 @@ Json json_of(const CheckReport& report, const Dataset& data, const std::string& 
   return out;
 }
 
-void print_bad(const char* what, const std::vector<UnreadableImage>& images, bool with_path) {
-  std::printf("%s: %s\n", what, grouped(static_cast<int64_t>(images.size())).c_str());
-  for (const UnreadableImage& bad : images)
+/// The first of them; --output and --json have all.
+template <typename T, typename Print>
+void print_first(const std::vector<T>& items, const Print& print_one) {
+  constexpr size_t kMost = 20;
+  for (size_t i = 0; i < std::min(items.size(), kMost); ++i) print_one(items[i]);
+  if (items.size() > kMost)
+    std::printf("  ... and %s more\n", grouped(static_cast<int64_t>(items.size() - kMost)).c_str());
+}
+
+void print_bad(const char* what, const std::vector<UnreadableImage>& images, bool with_path,
+               const std::string& cause = "") {
+  std::printf("%s: %s%s\n", what, grouped(static_cast<int64_t>(images.size())).c_str(),
+              (cause.empty() ? "" : "; " + cause).c_str());
+  print_first(images, [&](const UnreadableImage& bad) {
     std::printf("  %s\n", (bad.why + (with_path ? ": " + bad.image.path : "")).c_str());
+  });
 }
 
 void print(const CheckReport& report, const Dataset& data, const std::string& path) {
@@ -132,11 +145,12 @@ void print(const CheckReport& report, const Dataset& data, const std::string& pa
   }
   if (!report.untrained.empty()) {
     std::printf("classes without training images: %zu\n", report.untrained.size());
-    for (const int label : report.untrained)
+    print_first(report.untrained, [&](int label) {
       std::printf("  %s\n", data.class_names[static_cast<size_t>(label)].c_str());
+    });
   }
   if (!report.refused.empty()) std::printf("training refuses it: %s\n", report.refused.c_str());
-  print_bad("missing", report.missing, true);
+  print_bad("missing", report.missing, true, data.missing_cause);
   print_bad("unreadable", report.unreadable, false);
   std::printf(
       "same content: %zu groups; %lld with two labels (conflict), %lld in two splits "
@@ -144,12 +158,12 @@ void print(const CheckReport& report, const Dataset& data, const std::string& pa
       report.same.size(), static_cast<long long>(report.count(&SameContent::conflict)),
       static_cast<long long>(report.count(&SameContent::leak)),
       static_cast<long long>(report.count(&SameContent::repeat)));
-  for (const SameContent& group : report.same) {
+  print_first(report.same, [&](const SameContent& group) {
     std::printf("  %s (%s)\n", kinds_of(group).c_str(), sameness(group));
     for (const CheckedImage& image : group.images)
       std::printf("    %-5s  %s  %s\n", name_of(image.split),
                   data.class_names[static_cast<size_t>(image.label)].c_str(), image.path.c_str());
-  }
+  });
   std::string care;
   for (const auto& [name, count] : care_of(report.care))
     if (count > 0) care += (care.empty() ? "" : ", ") + grouped(count) + " " + name;

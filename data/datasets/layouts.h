@@ -17,6 +17,10 @@ struct MissingFiles {
   void check(const fs::path& path, const std::string& where);
 };
 
+/// Why the listed files are missing, if it is one reason for all that can be told with certainty:
+/// commas read as parts of paths; or of all `listed` files, from where they are found. Else "".
+std::string cause_of(const std::vector<MissingFile>& missing, size_t listed, const fs::path& root);
+
 /// What a reader reads, and where it says which listed files are missing.
 struct Source {
   fs::path root;
