@@ -24,7 +24,7 @@ ARCH_DIR := $(shell $(CXX) -print-multiarch 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-restrict -Wno-array-bounds
 CXXFLAGS := -std=c++20 -O3 -g1 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math \
             $(WARNINGS) -I. -MMD -MP $(EXTRA_CXXFLAGS)
-LDLIBS := -ldnnl -ljpeg -lz -lcrypto -llbfgs
+LDLIBS := -ldnnl -ljpeg -lwebp -lwebpdemux -ltiff -lz -lcrypto -llbfgs
 ifneq ($(DEPS_PREFIX),)
 DEPS_FLAGS := -isystem $(DEPS_PREFIX)/usr/include -isystem $(DEPS_PREFIX)/usr/include/$(ARCH_DIR)
 CXXFLAGS += $(DEPS_FLAGS)
@@ -212,7 +212,7 @@ FUZZ := build-fuzz
 FUZZ_SECONDS ?= 60
 FUZZ_CXX ?= clang++
 FUZZ_FLAGS := -std=c++20 -O1 -g -fopenmp -fno-omit-frame-pointer -fno-sanitize-recover=all \
-              -fsanitize=address,undefined $(WARNINGS) -Wno-unknown-pragmas $(DEPS_FLAGS) -I. -MMD -MP
+              -fsanitize=address,undefined $(WARNINGS) -Wno-unknown-warning-option -Wno-unknown-pragmas $(DEPS_FLAGS) -I. -MMD -MP
 FUZZ_TARGETS := $(patsubst tests/%.cpp,$(FUZZ)/%,$(wildcard tests/fuzz/*.cpp))
 FUZZ_OBJECTS := $(patsubst %.cpp,$(FUZZ)/%.o,$(filter engine/% data/% models/weights/%,$(LIB_SOURCES)) $(THIRD_SOURCES))
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
-#include <filesystem>
 #include <numeric>
 #include <unordered_map>
 
+#include "data/endings.h"
 #include "data/header.h"
 #include "data/image.h"
 #include "data/loader.h"
@@ -57,25 +57,13 @@ void look_at(Looked& entry, int img_size) {
   entry.pixels = first_half(pixels);
 }
 
-// What the name says; `other` if it says nothing that we know.
-ImageHeader::Format named_format(const std::string& path) {
-  std::string ending = std::filesystem::path(path).extension().string();
-  for (char& c : ending) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  if (ending == ".jpg" || ending == ".jpeg" || ending == ".jpe" || ending == ".jfif")
-    return ImageHeader::jpeg;
-  return ending == ".png"   ? ImageHeader::png
-         : ending == ".bmp" ? ImageHeader::bmp
-         : ending == ".gif" ? ImageHeader::gif
-                            : ImageHeader::other;
-}
-
 CheckedImage image_of(const Looked& entry) {
   return {entry.split, entry.sample->label, entry.sample->path};
 }
 
 void add_care(CareCounts& care, const Looked& entry) {
-  const auto named = named_format(entry.sample->path);
-  care.misnamed += named != ImageHeader::other && named != entry.header.format;
+  const Ending* named = image_ending(entry.sample->path);
+  care.misnamed += named && named->format != entry.header.format;
   care.gray += entry.header.gray;
   care.cmyk += entry.header.cmyk;
   care.alpha += entry.header.alpha;

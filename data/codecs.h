@@ -11,5 +11,7 @@ ImagePart decode_jpeg(std::span<const uint8_t> bytes, const std::string& name,
 Image decode_png(std::span<const uint8_t> bytes, const std::string& name);
 Image decode_gif(std::span<const uint8_t> bytes, const std::string& name);
 Image decode_bmp(std::span<const uint8_t> bytes, const std::string& name);
+Image decode_webp(std::span<const uint8_t> bytes, const std::string& name);
+Image decode_tiff(std::span<const uint8_t> bytes, const std::string& name);
 
 }  // namespace lspt

@@ -1,10 +1,12 @@
 #include "data/header.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace lspt {
 namespace {
 
+using namespace std::string_view_literals;
 using Bytes = std::span<const uint8_t>;
 
 bool begins(Bytes bytes, std::string_view text) {
@@ -20,18 +22,45 @@ size_t number(Bytes bytes, size_t at, size_t count, bool little = false) {
   return value;
 }
 
+// The first number of a tag in a TIFF, 1 if the tag is not there or its number not in the table.
 // TIFF: byte order, 42, offset of a table; the table: count, entries of 12 bytes (tag, type, ...).
-int orientation_of(Bytes tiff) {
+size_t tag_of(Bytes tiff, size_t tag) {
   const bool little = begins(tiff, "II");
   const size_t table = number(tiff, 4, 4, little);
   const size_t count = number(tiff, table, 2, little);
   for (size_t i = 0; i < count; ++i) {
     const size_t entry = table + 2 + 12 * i;
-    if (number(tiff, entry, 2, little) != 0x0112) continue;
-    const size_t value = number(tiff, entry + 8, 2, little);
-    return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+    if (number(tiff, entry, 2, little) != tag) continue;
+    const bool inside = number(tiff, entry + 4, 4, little) <= 2;  // two short numbers, or one
+    return inside ? number(tiff, entry + 8, 2, little)
+                  : number(tiff, number(tiff, entry + 8, 4, little), 2, little);
   }
   return 1;
+}
+
+int orientation_of(Bytes tiff) {
+  const size_t value = tag_of(tiff, 0x0112);
+  return value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+}
+
+void walk_tiff(Bytes bytes, ImageHeader& header) {
+  const size_t photometric = tag_of(bytes, 262), samples = tag_of(bytes, 277);
+  header.deep = tag_of(bytes, 258) > 8;
+  header.gray = photometric <= 1;
+  header.cmyk = photometric == 5;
+  header.alpha = samples == (header.cmyk ? 5u : photometric == 2 ? 4u : 2u);
+}
+
+void walk_webp(Bytes bytes, ImageHeader& header) {
+  for (size_t at = 12; at + 8 <= bytes.size();) {
+    const size_t length = std::min(number(bytes, at + 4, 4, true), bytes.size() - at - 8);
+    const Bytes chunk = bytes.subspan(at), body = chunk.subspan(8, length);
+    if (begins(chunk, "VP8X")) header.alpha = number(body, 0, 1) & 16;
+    if (begins(chunk, "VP8L")) header.alpha = number(body, 4, 1) & 16;
+    if (begins(chunk, "EXIF"))
+      header.orientation = orientation_of(body.subspan(begins(body, "Exif\0\0"sv) ? 6 : 0));
+    at += 8 + length + length % 2;
+  }
 }
 
 void walk_jpeg(Bytes bytes, ImageHeader& header) {
@@ -50,7 +79,7 @@ void walk_jpeg(Bytes bytes, ImageHeader& header) {
       header.gray = number(body, 5, 1) == 1;
       header.cmyk = number(body, 5, 1) == 4;
     }
-    if (marker == 0xe1 && begins(body, std::string_view("Exif\0\0", 6)))
+    if (marker == 0xe1 && begins(body, "Exif\0\0"sv))
       header.orientation = orientation_of(body.subspan(6));
     at += 2 + length;
   }
@@ -85,6 +114,14 @@ ImageHeader read_header(Bytes bytes) {
     header.format = ImageHeader::bmp;
   } else if (begins(bytes, "GIF8")) {
     header.format = ImageHeader::gif;
+  } else if (begins(bytes, "RIFF") && bytes.size() >= 12 && begins(bytes.subspan(8), "WEBP")) {
+    header.format = ImageHeader::webp;
+    walk_webp(bytes, header);
+  } else if (begins(bytes, "II*\0"sv) || begins(bytes, "MM\0*"sv)) {
+    header.format = ImageHeader::tiff;
+    walk_tiff(bytes, header);
+  } else if (begins(bytes, "II+\0"sv) || begins(bytes, "MM\0+"sv)) {
+    header.format = ImageHeader::tiff;
   }
   return header;
 }

@@ -79,10 +79,11 @@ struct ImagePart {
 /// Larger images are refused before memory is taken for them.
 inline constexpr int64_t kMaxPixels = 100'000'000;
 
-/// Decodes JPEG, PNG, GIF (the first picture) or BMP; the bytes decide which, not the name. Gray is
-/// replicated (16 bits: clipped at 255, Pillow's way), palettes are expanded, alpha is dropped,
-/// CMYK is read as Adobe's inverted CMYK; EXIF orientation and colour profiles are ignored, as is
-/// what follows the image. Throws Error(kData) naming `name` if the bytes are empty, truncated,
+/// Decodes JPEG, PNG, GIF, WebP (the first picture), TIFF (the first page) or BMP; the bytes decide
+/// which, not the name. Gray is replicated (16 bits: clipped at 255, Pillow's way), palettes are
+/// expanded, alpha is dropped, CMYK in a JPEG is read as Adobe's inverted CMYK; EXIF orientation
+/// and colour profiles are ignored, as is what follows the image. TIFF's own orientation is not:
+/// Pillow turns by it too. Throws Error(kData) naming `name` if the bytes are empty, truncated,
 /// corrupt (pixels lost, where libjpeg alone would only warn), too large or of another format.
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name);
 

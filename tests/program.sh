@@ -5,6 +5,7 @@ set -u
 
 LSPT=${LSPT:-build/lspt}
 case $LSPT in /*) ;; *) LSPT=$PWD/$LSPT ;; esac
+pictures=$PWD/tests/golden/images
 work=$(mktemp -d "${TMPDIR:-/tmp}/lspt_program_XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -385,6 +386,25 @@ flags= found "check of those" 3 "0.25 is one" '^wrong$'
 flags="--val-fraction 0.25" found "check with that share" 0 '^clean$'
 check "training with it" $data --val-fraction 0.25
 rm -r x
+# Kinds of images: what is read, what is left out and said, what is only named like an image.
+rm -r set
+mkdir -p set/train/wren set/val/jay
+cp -r set/train/wren set/train/jay && cp -r set/val/jay set/val/wren
+cp "$pictures/lossy.webp" "$pictures/rgb_lzw.tif" set/train/wren && cp "$pictures/part_of_canvas.webp" "$pictures/cmyk16.tif" set/train/jay
+cp "$pictures/alpha.webp" set/val/wren && cp "$pictures/fax.tif" set/val/jay
+touch set/train/jay/a.heic set/train/wren/b.txt set/train/wren/c.txt
+check "train on WebP and TIFF" $data
+grep -q "skipped: 2 .txt, 1 .heic (HEIC is not supported)" x/log.txt && pass "and what is skipped is said" || { cp x/log.txt err; fail "and what is skipped is said"; }
+flags= found "check of them" 0 "skipped: 2 .txt, 1 .heic" '^clean$'
+check "predict a folder of them" "$LSPT" predict --checkpoint lspt set
+[ "$(wc -l <out)" -eq 6 ] && pass "finds all six" || { cp out err; fail "finds all six"; }
+printf '\0\0\0\034ftypheic\0\0\0\0mif1heic' >set/train/jay/a.heic
+cp set/train/jay/a.heic set/train/jay/b.jpg
+flags= found "check of a HEIC image named .jpg" 3 "b.jpg: a HEIC image: not supported, convert it to JPEG or PNG"
+head -c 900 "$pictures/rgb_lzw.tif" >set/train/jay/b.jpg
+rm -r x
+refuse "a TIFF that was cut" 3 "b.jpg: truncated or corrupt TIFF" $data
+rm -rf x
 refuse "check of nothing" 2 "no data set" "$LSPT" check
 refuse "predict a missing image" 3 "absent.jpg" "$LSPT" predict --checkpoint lspt absent.jpg
 

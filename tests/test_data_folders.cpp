@@ -69,8 +69,8 @@ TEST_CASE("flat class folders are as they were, whatever else they hold") {
   const TempFolder folder;
   touch(folder, {"train/wren/a.jpg", "train/wren/notes/on/wrens.txt", "train/jay/b.jpg"});
   CHECK(open_dataset({folder.path()}).class_names == Names{"jay", "wren"});
-  CHECK(open_dataset({folder.path()}).note == "");
-  CHECK(at_depth(folder, 1).note == "");
+  CHECK(open_dataset({folder.path()}).note == "skipped: 1 .txt");
+  CHECK(at_depth(folder, 1).note == "skipped: 1 .txt");
   touch(folder, {"masks/train/wren/a.png"});  // too deep to be a split's
   CHECK(open_dataset({folder.path()}).train.size() == 2);
   touch(folder, {"extra/wren/a.png"});
@@ -96,6 +96,26 @@ TEST_CASE("the folder around a data set of class folders names it") {
   CHECK(contains(error_of_opening(rest), "no known layout"));
   touch(rest, {"CUB_200_2011/image_class_labels.txt"});
   CHECK(contains(error_at_depth(rest, 1), "2: --class-depth: the data set's layout is cub"));
+}
+
+TEST_CASE("files that are no images of a class are counted by their endings") {
+  const TempFolder folder;
+  touch(folder, {"train/wren/a.jpg", "train/wren/b.WEBP", "train/jay/c.tif", "train/jay/Thumbs.db",
+                 "train/loose.jpg", "train/jay/.hidden", "train/wren/README"});
+  for (int i = 0; i < 3; ++i) {
+    touch(folder, {"train/wren/" + std::to_string(i) + ".HEIC"});
+    touch(folder, {"train/wren/more/" + std::to_string(i) + ".txt",
+                   "val/jay/a" + std::to_string(i) + ".txt"});
+  }
+  touch(folder, {"val/jay/c.png"});
+  CHECK(open_dataset({folder.path()}).note ==
+        "skipped: 6 .txt, 3 .heic (HEIC is not supported), 1 .db, "
+        "1 .jpg (in no class folder), 1 without ending");
+  CHECK(open_dataset({folder.path()}).train.size() == 3);
+  const TempFolder phone;
+  touch(phone, {"wren/a.heic", "wren/b.heic", "jay/c.heic"});
+  CHECK(contains(error_of_opening(phone),
+                 "holds no image; skipped: 3 .heic (HEIC is not supported)"));
 }
 
 }  // namespace

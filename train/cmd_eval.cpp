@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "data/endings.h"
 #include "engine/file.h"
 #include "train/choice.h"
 #include "train/commands.h"
@@ -40,15 +41,11 @@ std::vector<Sample> find_images(const std::vector<std::string>& given) {
     }
     std::vector<std::string> found;
     for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      std::string ending = entry.path().extension().string();
-      std::transform(ending.begin(), ending.end(), ending.begin(),
-                     [](unsigned char c) { return std::tolower(c); });
-      if (entry.is_regular_file() && (ending == ".jpg" || ending == ".jpeg" || ending == ".png" ||
-                                      ending == ".gif" || ending == ".bmp"))
+      if (entry.is_regular_file() && looks_like_image(entry.path()))
         found.push_back(entry.path().string());
     }
     require(!found.empty(), ErrorKind::kData, "predict ", path,
-            ": no .jpg, .jpeg, .png, .gif or .bmp file in this folder");
+            ": no file in this folder ends with one of ", image_endings());
     std::sort(found.begin(), found.end());
     for (const std::string& file : found) out.push_back({file, 0});
   }

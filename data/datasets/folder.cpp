@@ -5,29 +5,29 @@
 #include <map>
 #include <set>
 
-#include "data/datasets/list_rows.h"
+#include "data/datasets/layouts.h"
+#include "data/endings.h"
 #include "engine/error.h"
 
 namespace lspt {
 namespace {
 
-std::vector<std::string> images_in(const fs::path& folder) {
-  std::vector<std::string> names = entries_of(folder, false);
-  std::erase_if(names, [](const std::string& name) { return !looks_like_image(name); });
-  return names;
+/// Whether a file is an image for people, be it of a format that is read or not.
+bool any_image(const std::vector<std::string>& files) {
+  return std::any_of(files.begin(), files.end(),
+                     [](const std::string& file) { return image_ending(file) != nullptr; });
 }
 
 /// What to do with a folder below the one that is walked: its path in there ("" is itself,
-/// "GROUP/CLASS") and the names of its images, sorted. True ends the walk.
+/// "GROUP/CLASS") and the names of its files, sorted. True ends the walk.
 using Visit = std::function<bool(const std::string&, std::vector<std::string>&)>;
 
 /// `from`: the folders from the first to the one that is walked. A link to one of them is passed
 /// over.
 bool walk_from(std::vector<fs::path>& from, const std::string& relative, const Visit& visit) {
   const fs::path folder = from.back();
-  std::vector<std::string> images = entries_of(folder, false);
-  std::erase_if(images, [](const std::string& name) { return !looks_like_image(name); });
-  if (visit(relative, images)) return true;
+  std::vector<std::string> files = entries_of(folder, false);
+  if (visit(relative, files)) return true;
   for (const std::string& name : entries_of(folder, true)) {
     const fs::path next = folder / name;
     if (fs::is_symlink(next) && std::any_of(from.begin(), from.end(), [&](const fs::path& above) {
@@ -57,6 +57,36 @@ std::vector<std::string> levels_of(const std::string& path) {
   return out;
 }
 
+/// What is no image of a class, by kind.
+class Skipped {
+ public:
+  /// Whether it is such a file, which is counted.
+  bool takes(const std::string& folder, const std::string& file) {
+    const Ending* ending = image_ending(file);
+    const bool read = ending && ending->format != ImageHeader::other;
+    if (read && !folder.empty()) return false;
+    const std::string kind = ending_of(file);
+    ++counts_[(kind.empty() ? "without ending" : kind) +
+              (read     ? " (in no class folder)"
+               : ending ? " (" + std::string(ending->name) + " is not supported)"
+                        : "")];
+    return true;
+  }
+  /// "skipped: 12 .txt, 3 .heic (HEIC is not supported)", or "".
+  std::string text() const {
+    std::vector<std::pair<int64_t, std::string>> kinds;
+    for (const auto& [kind, count] : counts_) kinds.emplace_back(-count, kind);
+    std::sort(kinds.begin(), kinds.end());
+    std::string all;
+    for (const auto& [count, kind] : kinds)
+      all += (all.empty() ? "skipped: " : ", ") + std::to_string(-count) + " " + kind;
+    return all;
+  }
+
+ private:
+  std::map<std::string, int64_t> counts_;
+};
+
 /// Of the parts together, each folder with one of its images; "" if it holds none.
 using Folders = std::map<std::string, std::string>;
 
@@ -79,7 +109,7 @@ std::map<std::string, std::string> classes_of(const Folders& folders, size_t dep
 
 /// Where a class is expected no part has an image.
 void refuse_empty(const Folders& folders, const std::set<std::string>& names,
-                  const std::string& root) {
+                  const std::string& root, const std::string& skipped) {
   std::set<std::string> inner = {""};
   for (const std::string& name : names)
     for (const std::string& level : levels_of(name))
@@ -88,7 +118,8 @@ void refuse_empty(const Folders& folders, const std::set<std::string>& names,
     const std::string above = folder.substr(0, folder.rfind('/') + 1);
     const bool expected = inner.contains(above.substr(0, above.size() - !above.empty()));
     require(!expected || names.contains(folder) || inner.contains(folder), ErrorKind::kData,
-            "data set: class folder ", folder, " of ", root, " holds no image");
+            "data set: class folder ", folder, " of ", root, " holds no image",
+            skipped.empty() ? "" : "; ", skipped);
   }
 }
 
@@ -149,8 +180,8 @@ void refuse_others(const fs::path& root, size_t levels) {
     for (const auto& names : {kTrain, kVal, kTest})
       for (const char* each : names) known = known || name == each;
     require(known || !walk(root / name,
-                           [&](const std::string& folder, const auto& images) {
-                             return !images.empty() && levels_of(folder).size() <= levels;
+                           [&](const std::string& folder, const auto& files) {
+                             return any_image(files) && levels_of(folder).size() <= levels;
                            }),
             ErrorKind::kData, "data set: ", root.string(), "/", name,
             " holds images, and is none of train/, val/ (or valid/, validation/) and test/. ",
@@ -181,11 +212,11 @@ bool is_folder_per_class(const fs::path& root) {
   if (is_rest(root)) return false;
   const fs::path top = fs::is_directory(root / "train") ? root / "train" : root;
   for (const std::string& name : entries_of(top, true))
-    if (!images_in(top / name).empty()) return true;
+    if (any_image(entries_of(top / name, false))) return true;
   for (const std::string& name : entries_of(top, true))
     if (top == root && is_rest(top / name)) return false;
-  return walk(top, [](const std::string& folder, const auto& images) {
-    return !folder.empty() && !images.empty();
+  return walk(top, [](const std::string& folder, const auto& files) {
+    return !folder.empty() && any_image(files);
   });
 }
 
@@ -198,9 +229,11 @@ Dataset open_folder(const Source& source) {
   if (!train.empty()) parts.insert(parts.end(), {part_of(root, kVal), part_of(root, kTest)});
   std::vector<std::map<std::string, std::vector<std::string>>> images(parts.size());
   Folders folders;
+  Skipped skipped;
   for (size_t i = 0; i < parts.size(); ++i)
     if (!parts[i].empty())
       walk(parts[i], [&](const std::string& folder, std::vector<std::string>& names) {
+        std::erase_if(names, [&](const std::string& name) { return skipped.takes(folder, name); });
         std::string& example = folders[folder];
         if (example.empty() && !names.empty()) example = parts[i] / folder / names[0];
         images[i][folder] = std::move(names);
@@ -215,7 +248,7 @@ Dataset open_folder(const Source& source) {
     levels = std::max(levels, levels_of(folder).size());
   }
   if (!train.empty()) refuse_others(root, levels);
-  refuse_empty(folders, names, root.string());
+  refuse_empty(folders, names, root.string(), skipped.text());
   require(!names.empty(), ErrorKind::kData, "data set: ", root.string(),
           " holds no folder per class");
   Dataset data;
@@ -237,6 +270,7 @@ Dataset open_folder(const Source& source) {
                        (depth == 0 ? "the folders that hold images, named by their paths"
                                    : "the folders of level " + std::to_string(depth)) +
                        " (--class-depth)");
+  if (const std::string text = skipped.text(); !text.empty()) add_note(data, text);
   return data;
 }
 

@@ -1,8 +1,8 @@
 #include "data/datasets/list_rows.h"
 
 #include <algorithm>
-#include <array>
 
+#include "data/endings.h"
 #include "engine/error.h"
 
 namespace lspt {
@@ -57,7 +57,7 @@ Fields by_blanks(const Line& line) {
   for (size_t at = 0; at < line.text.size(); ++at) {
     if (line.text[at] == ' ' || line.text[at] == '\t') continue;
     words.push_back(field_at(line, at, " \t"));
-    if (line.text[0] == '"' ? words.size() == 1 : looks_like_image(words.back()))
+    if (line.text[0] == '"' ? words.size() == 1 : image_ending(words.back()) != nullptr)
       path_ends = words.size();
   }
   if (path_ends == 0) path_ends = std::max<size_t>(words.size(), 2) - 1;
@@ -74,8 +74,9 @@ Fields by_blanks(const Line& line) {
 
 /// The column of the first image in a line, or -1.
 int path_column(const Fields& fields) {
-  const auto it = std::find_if(fields.begin(), fields.end(),
-                               [](const std::string& field) { return looks_like_image(field); });
+  const auto it = std::find_if(fields.begin(), fields.end(), [](const std::string& field) {
+    return image_ending(field) != nullptr;
+  });
   return it == fields.end() ? -1 : static_cast<int>(it - fields.begin());
 }
 
@@ -112,13 +113,6 @@ size_t chosen(const std::string& column, const Fields& names, size_t count, cons
 }
 
 }  // namespace
-
-bool looks_like_image(const fs::path& path) {
-  constexpr std::array<std::string_view, 11> kExtensions = {
-      ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"};
-  const std::string extension = lower(path.extension().string());
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
 
 std::vector<ListRow> rows_of_list(const std::vector<Line>& lines, const std::string& column,
                                   std::string& note) {

@@ -5,9 +5,6 @@
 
 namespace lspt {
 
-/// Whether a name ends as an image's does; what a file is, its content decides later.
-bool looks_like_image(const fs::path& path);
-
 struct ListRow {
   std::string path, label, where;
 };

@@ -1,5 +1,5 @@
 """Writes tests/golden/images: small image files and digests of what Pillow and torchvision make of
-them. Run from the repository's root with Pillow, numpy, torch and torchvision installed:
+them. Run from the repository's root with Pillow, tifffile, numpy, torch and torchvision installed:
 
     python tests/golden/make_images.py
 
@@ -15,6 +15,7 @@ import struct
 import zlib
 
 import numpy as np
+import tifffile
 import torch
 from PIL import Image
 from torchvision.transforms import InterpolationMode
@@ -145,14 +146,80 @@ def write_files():
     frame = gif.index(b",\0\0\0\0\x15\0\x0e\0")
     gif[frame + 1], gif[frame + 3] = 5, 3
     write("part_of_screen.gif", gif)
-    for name in ("tiny.webp", "tiny.tif"):
-        picture.resize((4, 3)).save(f"{OUT}/{name}")
+
+
+def write_webp():
+    picture = soft(45, 31)
+    alpha = np.asarray(pattern(45, 31))[..., :1]
+    rgba = Image.fromarray(np.concatenate([np.asarray(picture), alpha], -1))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.save(f"{OUT}/lossy.webp", quality=80, exif=exif)
+    picture.save(f"{OUT}/lossless.webp", lossless=True)
+    rgba.save(f"{OUT}/alpha.webp", quality=80)
+    rgba.save(f"{OUT}/alpha_lossless.webp", lossless=True, exact=True)
+    picture.save(f"{OUT}/animated.webp", save_all=True, append_images=[picture.rotate(9)])
+    with open(f"{OUT}/lossy.webp", "rb") as f:
+        data = f.read()
+    at = data.index(b"VP8 ")
+    frame = data[at:at + 8 + int.from_bytes(data[at + 4:at + 8], "little")]
+    def chunk(kind, body):
+        return kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+    def three(*values):
+        return b"".join(value.to_bytes(3, "little") for value in values)
+    body = b"WEBP" + chunk(b"VP8X", b"\2\0\0\0" + three(59, 39))
+    body += chunk(b"ANIM", b"\x40\x80\xc0\xff\0\0")  # a background that decoders pass over
+    body += chunk(b"ANMF", three(4, 3, 44, 30, 100) + b"\0" + frame)
+    write("part_of_canvas.webp", b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+def write_tiff():
+    picture = soft(45, 31)
+    pixels = np.asarray(picture)
+    alpha = np.asarray(pattern(45, 31))[..., :1]
+    rgba = Image.fromarray(np.concatenate([pixels, alpha], -1))
+    def save(name, image, **options):
+        image.save(f"{OUT}/{name}.tif", **options)
+    for compression in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        save(f"rgb_{(compression or 'raw').split('_')[-1]}", picture, compression=compression)
+    save("gray_jpeg", picture.convert("L"), compression="jpeg")
+    save("cmyk", picture.convert("CMYK"))
+    save("cmyk_jpeg", picture.convert("CMYK"), compression="jpeg")
+    save("fax", picture.convert("1"), compression="group4")
+    save("palette", picture.quantize(50), compression="tiff_lzw")
+    save("alpha", rgba, compression="tiff_lzw")
+    save("pages", picture, save_all=True, append_images=[picture.rotate(9)])
+    for k in range(2, 9):
+        save(f"turned_{k}", picture.crop((0, 0, 9, 5)), tiffinfo={0x0112: k})
+    wide = (np.arange(19 * 11).reshape(11, 19) * 311 % 65536).astype("u2")
+    wide[0, :8] = [0, 1, 100, 254, 255, 256, 257, 65535]
+    deep = np.stack([wide, wide[::-1], wide[:, ::-1], np.roll(wide, 5, 1)], -1)
+    def exact(name, data, **options):
+        tifffile.imwrite(f"{OUT}/{name}.tif", data, metadata=None, software=False, **options)
+    exact("gray16", wide, photometric="minisblack")
+    exact("gray16_big_endian", wide, photometric="minisblack", byteorder=">")
+    exact("rgb16", deep[..., :3], photometric="rgb", compression="zlib")
+    exact("rgba16", deep, photometric="rgb", extrasamples=["unassalpha"], byteorder=">")
+    exact("multiplied", np.asarray(rgba), photometric="rgb", extrasamples=["assocalpha"])
+    exact("multiplied16", deep, photometric="rgb", extrasamples=["assocalpha"])
+    exact("cmyk16", deep, photometric="separated")
+    exact("gray_alpha", np.asarray(rgba)[..., 2:], photometric="minisblack",
+          extrasamples=["unassalpha"])
+    exact("white_is_0", pixels[..., 0], photometric="miniswhite")
+    exact("planes", pixels.transpose(2, 0, 1), photometric="rgb", planarconfig="separate",
+          compression="zlib", rowsperstrip=7)
+    exact("tiles", pixels, photometric="rgb", tile=(16, 32), compression="zlib", predictor=True)
+    exact("tiled_planes", pixels.transpose(2, 0, 1), photometric="rgb", planarconfig="separate",
+          tile=(16, 16))
+    exact("big", pixels, photometric="rgb", bigtiff=True)
+    exact("ycbcr", np.asarray(picture.convert("YCbCr")), photometric="ycbcr", compression="zlib",
+          extratags=[(530, "H", 2, (1, 1), True)])
 
 
 def write_digests():
     with open(f"{OUT}/decoded.txt", "w") as f:
         for name in sorted(os.listdir(OUT)):
-            if not name.endswith((".txt", ".webp", ".tif")):
+            if not name.endswith(".txt"):
                 image = Image.open(f"{OUT}/{name}").convert("RGB")
                 f.write(f"{name} {image.width} {image.height} {crc(image.tobytes())}\n")
     filters = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
@@ -199,4 +266,6 @@ def write_digests():
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     write_files()
+    write_webp()
+    write_tiff()
     write_digests()
