@@ -48,6 +48,11 @@ class DescriptorSink final : public FileSink {
       bytes -= static_cast<size_t>(written);
     }
   }
+  void rewrite_start(std::string_view text) override {
+    require(::lseek(fd_, 0, SEEK_SET) == 0, ErrorKind::kWrite, "write ", path_, ": ", reason());
+    FileSink::write(text);
+    require(::lseek(fd_, 0, SEEK_END) >= 0, ErrorKind::kWrite, "write ", path_, ": ", reason());
+  }
 
  private:
   int fd_;

@@ -47,6 +47,8 @@ class FileSink {
   virtual ~FileSink() = default;
   virtual void write(const void* data, size_t bytes) = 0;
   void write(std::string_view text) { write(text.data(), text.size()); }
+  /// Puts `text` in the place of the first bytes, which were written before: a header that counts.
+  virtual void rewrite_start(std::string_view text) = 0;
 };
 
 /// Replaces `path` by what `fill` writes, or leaves it as it was: the bytes go to a new file

@@ -97,6 +97,25 @@ check "predict an image" "$LSPT" predict --checkpoint lspt --topk 2 "$image"
 grep -q "^images: fgvc, bilinear, 32 px, normalization imagenet$" err && pass "and says how pixels are normalized" || fail "and says how pixels are normalized"
 check "predict a folder --json" "$LSPT" predict --checkpoint lspt --json birds/images
 [ "$(wc -l <out)" -eq 36 ] && pass "predict answers for every image" || fail "predict answers for every image"
+mkdir shots && cp $(ls birds/images/*/*.jpg | head -n 3) shots
+for kind in csv json jsonl; do
+  check "predict a folder to a .$kind file" "$LSPT" predict --checkpoint lspt --topk 2 shots --output answers/a.$kind
+done
+"$LSPT" predict --checkpoint lspt --topk 2 --json shots 2>err | cmp - answers/a.jsonl 2>>err && pass "lines that --json prints" || fail "lines that --json prints"
+tr -d '\n' <answers/a.json | sed 's/^\[//; s/]$//; s/},{"path"/}\n{"path"/g' >lines && echo >>lines
+cmp lines answers/a.jsonl 2>err && pass "an array of them" || fail "an array of them"
+[ "$(head -n 1 answers/a.csv)" = "path,class_1,probability_1,class_2,probability_2" ] && [ "$(wc -l <answers/a.csv)" -eq 4 ] &&
+  [ "$(tail -n 1 answers/a.csv | cut -d, -f2 | tr -d '"')" = "$(tail -n 1 answers/a.jsonl | sed 's/.*"top":\[{"class":"\([^"]*\)".*/\1/')" ] &&
+  pass "and a table, with a header" || { cat answers/a.csv >err; fail "and a table, with a header"; }
+refuse "answers over those that are there" 2 "a.csv: exists; --overwrite" "$LSPT" predict --checkpoint lspt shots --output answers/a.csv
+refuse "answers in no known format" 2 "says the format" "$LSPT" predict --checkpoint lspt shots --output answers.txt
+refuse "answers in two formats" 2 "^error: --json" "$LSPT" predict --checkpoint lspt shots --output b.csv --json
+head -c 700 "$image" >shots/short.jpg
+: >shots/empty.png
+refuse "predict goes on past bad images" 3 "2 of 5 images cannot be read; all others" "$LSPT" predict --checkpoint lspt --topk 2 --batch-size 1 shots \
+  --output answers/a.csv --overwrite
+[ "$(wc -l <answers/a.csv)" -eq 4 ] && grep -q "left out: .*short.jpg" err && grep -q "left out: .*empty.png" err && pass "names them, and answers the others" ||
+  fail "names them, and answers the others"
 check "info of weights" "$LSPT" info full/last.safetensors
 check "info of a run" "$LSPT" info lspt
 grep -q "best Acc@1" out || fail "info of a run says its best"
@@ -444,6 +463,11 @@ check "the same in one go and in two" cmp skipped/last.safetensors parted/last.s
 check "eval leaves it out" "$LSPT" eval --checkpoint skipped --split train --bad-images skip --json
 grep -q '"bad_images":1' out || fail "eval counts it"
 refuse "eval without" 3 "short.jpg" "$LSPT" eval --checkpoint skipped --split train --bad-images error
+refuse "features with a bad image" 3 "short.jpg" "$LSPT" features --data set_short $tiny --weights full/last.safetensors --output features4
+check "features without it" "$LSPT" features --data set_short $tiny --weights full/last.safetensors --bad-images skip --output features4
+[ "$(wc -c <features4/features_train.npy)" -eq $((128 + 192 * 4)) ] && [ "$(cat features4/paths_train.txt)" = good.jpg ] &&
+  [ "$(wc -c <features4/labels_train.npy)" -eq $((128 + 8)) ] && grep -q "'shape': (1, 192)" features4/features_train.npy &&
+  grep -q "left out: .*short.jpg" err && grep -q "1 cannot be read" out && pass "have no row of it, and it is named" || fail "have no row of it, and it is named"
 
 # Transforms and the cache.
 for filter in bicubic tf-bilinear; do

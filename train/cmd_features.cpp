@@ -53,42 +53,46 @@ std::vector<std::string> files_of(const std::string& split) {
   return {"features_" + split + ".npy", "labels_" + split + ".npy", "paths_" + split + ".txt"};
 }
 
-void write_split(Model& model, const std::string& split, const std::vector<Sample>& samples,
-                 const Options& o, Console& console) {
+/// How many rows were written: as many as images can be read.
+size_t write_split(Model& model, const std::string& split, const std::vector<Sample>& samples,
+                   const Options& o, Console& console) {
   std::vector<std::string> files = files_of(split);
   for (std::string& file : files) file = o.output + "/" + file;
   if (samples.empty()) {  // nothing of an earlier data set stays
     std::error_code error;
     for (const std::string& old : files) fs::remove(old, error);
-    return;
+    return 0;
   }
   LoaderOptions options = loader_options(o, false);
-  options.skip_bad = false;  // a row for every image
   options.batch_size = o.batch_size;
   options.cache_bytes = options.device_bytes = 0;
   Loader loader(samples, options);
   Meter meter(console, split, loader.samples());
-  write_npy(files[0], {loader.samples(), model.config().vit.embed_dim}, [&](FileSink& out) {
-    int64_t done = 0;
+  std::vector<int64_t> numbers;
+  std::string lines;
+  write_npy(files[0], model.config().vit.embed_dim, [&](FileSink& out) {
     Batch batch;
     loader.start(0);
     while (loader.next(batch)) {
       const Tensor values = to_device(model.features(batch.images).value, Device::cpu);
       out.write(values.raw(), values.nbytes());
-      meter.show(done += values.rows());
+      for (const int64_t index : batch.indices) {
+        const Sample& sample = samples[static_cast<size_t>(index)];
+        numbers.push_back(sample.label);
+        lines += path_in(o.data, sample.path) + "\n";
+      }
+      meter.show(static_cast<int64_t>(numbers.size()));
     }
+    require(!numbers.empty(), ErrorKind::kData, "features: none of ", samples.size(), " ", split,
+            " images can be read");
   });
-  std::vector<int64_t> numbers;
-  std::string lines;
-  for (const Sample& sample : samples) {
-    numbers.push_back(sample.label);
-    lines += path_in(o.data, sample.path) + "\n";
-  }
   write_npy(files[1], numbers);
   write_atomically(files[2], lines);
+  LoaderWatch({&loader}).say(console);
   console.line(format("%s: %s images in %.1f s, %.1f img/s", split.c_str(),
-                      grouped(loader.samples()).c_str(), meter.seconds(),
-                      static_cast<double>(loader.samples()) / meter.seconds()));
+                      grouped(static_cast<int64_t>(numbers.size())).c_str(), meter.seconds(),
+                      static_cast<double>(numbers.size()) / meter.seconds()));
+  return numbers.size();
 }
 
 }  // namespace
@@ -109,14 +113,16 @@ int run_features(const Options& given) {
   }
   std::error_code error;
   fs::create_directories(o.output, error);
+  const size_t train = write_split(*model, "train", data.train, o, console),
+               val = write_split(*model, "val", data.val, o, console),
+               test = write_split(*model, "test", data.test, o, console);
   std::string classes;
   for (const std::string& name : data.class_names) classes += name + "\n";
   write_atomically(o.output + "/classes.txt", classes);
-  for (const auto& [split, samples] :
-       {std::pair{"train", &data.train}, {"val", &data.val}, {"test", &data.test}})
-    write_split(*model, split, *samples, o, console);
-  std::printf("%s: features (N, %d) of %zu train, %zu val and %zu test images\n", o.output.c_str(),
-              model->config().vit.embed_dim, data.train.size(), data.val.size(), data.test.size());
+  const size_t bad = data.train.size() + data.val.size() + data.test.size() - train - val - test;
+  std::printf("%s: features (N, %d) of %zu train, %zu val and %zu test images%s\n",
+              o.output.c_str(), model->config().vit.embed_dim, train, val, test,
+              bad == 0 ? "" : format("; %zu cannot be read and have no row", bad).c_str());
   return 0;
 }
 

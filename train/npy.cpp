@@ -27,9 +27,10 @@ class CountingSink : public FileSink {
   using FileSink::write;
   void write(const void* data, size_t bytes) override {
     file_.write(data, bytes);
-    written += bytes;
+    written += static_cast<int64_t>(bytes);
   }
-  size_t written = 0;
+  void rewrite_start(std::string_view text) override { file_.rewrite_start(text); }
+  int64_t written = 0;
 
  private:
   FileSink& file_;
@@ -37,14 +38,16 @@ class CountingSink : public FileSink {
 
 }  // namespace
 
-void write_npy(const std::string& path, const Shape& shape,
+void write_npy(const std::string& path, int64_t columns,
                const std::function<void(FileSink&)>& fill) {
   write_atomically(path, [&](FileSink& file) {
-    file.write(header("<f4", shape));
+    file.write(header("<f4", {0, columns}));
     CountingSink values(file);
     fill(values);
-    require(values.written == 4 * static_cast<size_t>(shape.numel()), "write ", path, ": ",
-            values.written, " bytes for ", shape);
+    const int64_t row = 4 * columns;
+    require(values.written % row == 0, "write ", path, ": ", values.written, " bytes in rows of ",
+            row);
+    file.rewrite_start(header("<f4", {values.written / row, columns}));  // of the same length
   });
 }
 

@@ -10,11 +10,11 @@
 
 namespace lspt {
 
-/// An array of f32 in row-major order, the file that numpy.save writes: magic, version, length of
-/// the header, a Python dictionary padded to 64 bytes, the values as they lie in memory. `fill`
-/// writes them. Atomic; throws Error(kWrite), Error(kInternal) if `fill` wrote another number of
-/// bytes.
-void write_npy(const std::string& path, const Shape& shape,
+/// An array (N, columns) of f32 in row-major order, the file that numpy.save writes: magic,
+/// version, length of the header, a Python dictionary padded to 64 bytes, the values as they lie in
+/// memory. `fill` writes them, and N is as many rows as it wrote. Atomic; throws Error(kWrite),
+/// Error(kInternal) if the last row is not whole.
+void write_npy(const std::string& path, int64_t columns,
                const std::function<void(FileSink&)>& fill);
 /// One dimension of int64.
 void write_npy(const std::string& path, const std::vector<int64_t>& values);

@@ -89,6 +89,7 @@ Options with_data(const Options& saved, const Options& given) {
   take("data", &Options::data);
   take("val-fraction", &Options::val_fraction);
   take("split-seed", &Options::split_seed);
+  take("bad-images", &Options::bad_images);
   // Another data set is laid out in its own way.
   for (const auto& [flag, member] : {std::pair{"dataset", &Options::dataset},
                                      {"train-list", &Options::train_list},
