@@ -89,6 +89,19 @@ grep -q "Acc@1 $logged " out && pass "eval of best is what training logged" || f
 check "eval of the test images" "$LSPT" eval --checkpoint lspt --json
 grep -q "\"test_top1\": $(grep -o '"top1":[0-9.]*' out | cut -d: -f2)" lspt/results.json && pass "and so is its test" || fail "and so is its test"
 [ "$(wc -l <evaluated/per_class.csv)" -eq 4 ] && pass "a line a class" || fail "a line a class"
+[ "$(head -n 1 evaluated/confusion.csv)" = "true class,$(cut -d, -f2 evaluated/per_class.csv | tail -n +2 | paste -sd,)" ] &&
+  [ "$(tail -n +2 evaluated/confusion.csv | awk -F, '{ s = 0; for (i = 2; i <= NF; ++i) s += $i; print $1, s, $(NR + 1) }')" = \
+    "$(tail -n +2 evaluated/per_class.csv | awk -F, '{ print $2, $3, $4 }')" ] && pass "and what it was taken for" ||
+  { cat evaluated/*.csv >err; fail "and what it was taken for"; }
+check "eval --predictions" "$LSPT" eval --checkpoint lspt --split train --output evaluated_train --predictions evaluated_train/images.csv
+[ "$(tail -n +2 evaluated_train/images.csv | awk -F, '$2 == $3 && $4 == $5 && $6 == 1 { ++right } $2 != $3 && $4 > $5 && $6 == 0 { ++wrong }
+  END { print right + wrong, right + 0 }')" = "$(tail -n +2 evaluated_train/per_class.csv | awk -F, '{ n += $3; right += $4 } END { print n, right }')" ] &&
+  [ -f "$(sed -n '2s/"\([^"]*\)".*/\1/p' evaluated_train/images.csv)" ] && pass "a line an image, right or wrong" ||
+  { cat evaluated_train/*.csv >err; fail "a line an image, right or wrong"; }
+"$LSPT" predict --checkpoint lspt --topk 1 --json $(tail -n +2 evaluated_train/images.csv | cut -d, -f1 | tr -d '"') 2>err |
+  sed 's/.*"class":"\([^"]*\)".*/\1/' >lines
+tail -n +2 evaluated_train/images.csv | cut -d, -f3 | tr -d '"' | cmp - lines 2>err && [ -s lines ] && pass "as predict has it" || fail "as predict has it"
+refuse "predictions over those that are there" 2 "images.csv: exists; --overwrite" "$LSPT" eval --checkpoint lspt --predictions evaluated_train/images.csv
 check "eval --json" "$LSPT" eval --checkpoint lspt/last.safetensors --json
 grep -q '"top1":' out || fail "eval --json prints top1"
 image=$(ls birds/images/*/*.jpg | head -n 1)

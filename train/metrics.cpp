@@ -33,7 +33,8 @@ std::vector<int64_t> ranks(const Tensor& logits, const std::vector<int>& labels)
 }
 
 std::optional<Evaluation> evaluate(Model& model, BatchSource& loader,
-                                   const std::function<bool(int64_t)>& progress) {
+                                   const std::function<bool(int64_t)>& progress,
+                                   const std::function<void(const Batch&, const Tensor&)>& look) {
   const int64_t classes = model.config().num_classes;
   Evaluation out;
   out.images.resize(static_cast<size_t>(classes));
@@ -55,6 +56,7 @@ std::optional<Evaluation> evaluate(Model& model, BatchSource& loader,
     }
     out.seen += static_cast<int64_t>(rank.size());
     out.loss += static_cast<double>(loss.to_vector()[0]) * static_cast<double>(rank.size());
+    if (look) look(batch, logits);
     if (!progress(done)) return std::nullopt;
   }
   require(out.seen > 0 || loader.samples() == 0, ErrorKind::kData, "evaluate: none of ",

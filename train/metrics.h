@@ -26,9 +26,11 @@ struct Evaluation {
 
 /// The model on every image of the loader, no tape. `progress` is called after each batch with the
 /// number of batches done; if it returns false the evaluation is abandoned and nothing returned.
-/// Throws Error(kData) if there are images and none can be read.
-std::optional<Evaluation> evaluate(Model& model, BatchSource& loader,
-                                   const std::function<bool(int64_t)>& progress);
+/// `look` sees each batch and its logits (B, K). Throws Error(kData) if there are images and none
+/// can be read.
+std::optional<Evaluation> evaluate(
+    Model& model, BatchSource& loader, const std::function<bool(int64_t)>& progress,
+    const std::function<void(const Batch&, const Tensor&)>& look = nullptr);
 
 /// One row of metrics.csv. Percentages; eval columns are of the images that the best epoch
 /// is chosen on.

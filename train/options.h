@@ -47,7 +47,7 @@ struct Options {
   bool tf32 = false;
   int64_t threads = 0, workers = 2;
   // output
-  std::string output, resume, checkpoint;
+  std::string output, predictions, resume, checkpoint;
   bool overwrite = false, json = false, strict = false;
   int64_t log_interval = 10, topk = 5;
   // recipes and sweeps
