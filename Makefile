@@ -2,6 +2,8 @@
 # make ops      every op by itself: its gradient, PyTorch, CPU = GPU, time; OP=PART of a name
 # make demo     synthetic birds, LSPT, results  make bench   speed of every method
 # make format   clang-format                    make clean   remove build folders
+# make install  program, manual page, shell completion, below PREFIX (/usr/local) in DESTDIR ("");
+#               make uninstall takes them away
 # make fuzz     libFuzzer on every reader of files, FUZZ_SECONDS (60) each; needs clang
 #
 # SAN=1          address + undefined sanitizers, in a build folder of their own
@@ -87,7 +89,7 @@ groups_of = $(if $(1),$(eval $(call compile_together,$(wordlist 1,20,$(1))))$(ca
 $(foreach d,$(TOGETHER),$(call groups_of,$(filter-out $(ALONE),$(sort $(wildcard $(d)*.cpp)))))
 LIB_OBJECTS := $(GROUPS:.cpp=.o) $(call objects,$(filter-out $(GROUPED),$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)))
 
-.PHONY: all test test-gpu-code ops fuzz demo bench format clean FORCE
+.PHONY: all test test-gpu-code ops fuzz demo bench install uninstall format clean FORCE
 all:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt
 
@@ -190,6 +192,7 @@ test:
 	@OMP_WAIT_POLICY=passive $(BUILD)/tests/run
 	@$(if $(WITH_CUDA),$(MAKE) --no-print-directory test-gpu-code)
 	@OMP_WAIT_POLICY=passive LSPT=$(BUILD)/lspt sh tests/program.sh
+	@MAKE="$(MAKE)" sh tests/install.sh
 
 test-gpu-code:
 	@$(EMULATED_BUILD)/selftest
@@ -258,6 +261,22 @@ bench:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt
 	$(BUILD)/lspt bench --model vit_base_patch16_224 --method forward,linear,vpt-deep,lspt --prompts 50 \
 	  --batch-size 8 --dtype bf16,f32 --json
+
+PREFIX ?= /usr/local
+INSTALLED := $(DESTDIR)$(PREFIX)
+BASH_COMPLETION := $(INSTALLED)/share/bash-completion/completions/lspt
+ZSH_COMPLETION := $(INSTALLED)/share/zsh/site-functions/_lspt
+FISH_COMPLETION := $(INSTALLED)/share/fish/vendor_completions.d/lspt.fish
+MAN_PAGE := $(INSTALLED)/share/man/man1/lspt.1
+install:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt
+	@mkdir -p $(INSTALLED)/bin $(dir $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(MAN_PAGE))
+	install -m 755 $(BUILD)/lspt $(INSTALLED)/bin/lspt
+	@umask 022; $(BUILD)/lspt man >$(MAN_PAGE) && $(BUILD)/lspt completion bash >$(BASH_COMPLETION) && \
+	  $(BUILD)/lspt completion zsh >$(ZSH_COMPLETION) && $(BUILD)/lspt completion fish >$(FISH_COMPLETION)
+
+uninstall:
+	rm -f $(INSTALLED)/bin/lspt $(MAN_PAGE) $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
 
 format:
 	clang-format -i $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')

@@ -44,6 +44,21 @@ check "synth draws a data set" "$LSPT" synth --output birds --classes 3 --train-
   --test-per-class 4 --size 48
 check "help" "$LSPT" train --help
 grep -q "Exit codes" out || fail "help names the exit codes"
+for command in train predict help; do
+  "$LSPT" $command --help >wanted 2>err && "$LSPT" help $command >out 2>>err && cmp out wanted 2>>err && pass "lspt help $command is lspt $command --help" ||
+    fail "lspt help $command is lspt $command --help"
+done
+"$LSPT" --help >wanted && "$LSPT" help >out 2>err && cmp out wanted 2>>err && pass "lspt help is lspt --help" || fail "lspt help is lspt --help"
+refuse "help with no command" 2 "did you mean predict" "$LSPT" help predcit
+refuse "completion in no known shell" 2 "bash, zsh, fish" "$LSPT" completion csh
+mkdir models_of_mine
+complete() { # WORDS...: what bash makes of them, the last one being completed
+  bash -c 'eval "$("$0" completion bash)"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _lspt; echo "${COMPREPLY[*]}"' "$LSPT" "$@" 2>err
+}
+[ "$(complete lspt pr)" = predict ] && [ "$(complete lspt train --method vpt)" = "vpt-shallow vpt-deep" ] && [ "$(complete lspt train --met)" = --method ] &&
+  [ "$(complete lspt train --method = lin)" = linear ] && [ "$(complete lspt eval --data models_of)" = models_of_mine ] &&
+  [ "$(complete lspt recipes gapt/cub_ma)" = gapt/cub_mae ] && [ -z "$(complete lspt train --epochs '')" ] &&
+  pass "bash completes commands, flags, choices, folders and recipes" || fail "bash completes commands, flags, choices, folders and recipes"
 
 # A backbone that is a file: train everything once, then tune prompts on what came out.
 check "train full" $train --method full --epochs 1 --output full

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/weights_fixture.h"
+#include "train/manual.h"
 #include "train/recipes.h"
 
 using namespace lspt;
@@ -74,6 +75,31 @@ TEST_CASE("help of every command names each of its flags, an example and the exi
     CHECK(contains(help, "Exit codes"));
   }
   CHECK(contains(parse({"train", "--help"}).text, "momentum of sgd [0.9]"));
+}
+
+TEST_CASE("the manual page and every shell's completion know each command and flag") {
+  const std::string page = man_page(), bash = completion_for("bash"), zsh = completion_for("zsh"),
+                    fish = completion_for("fish");
+  for (const Flag& flag : flags()) {
+    CAPTURE(flag.name);
+    std::string escaped = "\\-\\-";
+    for (const char c : flag.name) escaped += c == '-' ? "\\-" : std::string(1, c);
+    CHECK(contains(page, "\\fB" + escaped + "\\fR"));
+    CHECK(contains(fish, "-l " + flag.name + " "));
+    for (const std::string& name : spellings_of(flag)) {
+      CHECK(contains(bash, name));
+      CHECK(contains(zsh, name + (flag.value.empty() ? "[" : name[1] == '-' ? "=[" : "+[")));
+    }
+    for (const std::string& choice : choices_of(flag)) CHECK(contains(bash, choice));
+  }
+  for (const Command& command : commands()) {
+    CAPTURE(command.name);
+    CHECK(contains(page, ".SS \"lspt " + command.name));
+    CHECK(contains(bash, "*:" + command.name + ")"));
+    CHECK(contains(zsh, command.name + ") _arguments"));
+    CHECK(contains(fish, "-a " + command.name + " "));
+  }
+  CHECK(contains(error_of([] { completion_for("csh"); }), "2: completion: 'csh'"));
 }
 
 TEST_CASE("no command has two flags with one spelling, and every default passes its own check") {

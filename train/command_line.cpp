@@ -14,10 +14,7 @@ std::vector<std::string> spellings(unsigned command) {
   std::vector<std::string> all = {"--help", "-h"};
   for (const Flag& flag : flags()) {
     if (!(flag.commands & command)) continue;
-    all.push_back("--" + flag.name);
-    std::istringstream aliases(flag.aliases);
-    for (std::string alias; std::getline(aliases, alias, ',');)
-      if (!alias.empty()) all.push_back(alias);
+    for (const std::string& name : spellings_of(flag)) all.push_back(name);
   }
   return all;
 }
@@ -61,14 +58,6 @@ const Command* checked_command(int argc, const char* const* argv) {
   return &command;
 }
 
-std::string description(const Flag& flag) {
-  if (flag.value.empty()) return flag.help;
-  std::string value = flag.default_text;
-  if (value.empty()) value = flag.fallback;
-  if (value.empty()) value = text_of(Options{}, flag);
-  return flag.help + (value.empty() ? "" : " [" + value + "]");
-}
-
 CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
   CLI::App* sub = app.add_subcommand(command.name, command.help);
   sub->footer("Example:\n  " + command.example + "\n\n" + kExitCodes);
@@ -89,10 +78,10 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
     };
     CLI::Option* option =
         flag.value.empty() ? sub->add_flag_callback(
-                                 names, [take] { take("1"); }, description(flag))
-        : list
-            ? sub->add_option_function<std::vector<std::string>>(names, take_all, description(flag))
-            : sub->add_option_function<std::string>(names, take, description(flag));
+                                 names, [take] { take("1"); }, description_of(flag))
+        : list ? sub->add_option_function<std::vector<std::string>>(names, take_all,
+                                                                    description_of(flag))
+               : sub->add_option_function<std::string>(names, take, description_of(flag));
     if (!flag.value.empty()) option->type_name(flag.value);
     option->group(flag.group);
     if (list)
@@ -112,7 +101,7 @@ Invocation parse_command_line(int argc, const char* const* argv) {
     if (out.command && (flag.commands & out.command->bit) && !flag.fallback.empty())
       set_value(out.options, flag, flag.fallback);
 
-  CLI::App app("Visual prompt tuning of Vision Transformers, without a framework.", "lspt");
+  CLI::App app(std::string("lspt: ") + kWhat, "lspt");
   app.footer(std::string("lspt COMMAND --help lists a command's flags.\n\n") + kExitCodes);
   app.get_formatter()->column_width(38);
   app.set_version_flag("--version",

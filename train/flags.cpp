@@ -33,6 +33,11 @@ const std::vector<Command>& commands() {
        "lspt bench --method forward,vpt-deep,lspt --dtype f32,bf16 --batch-size 8 --json"},
       {"synth", kSynth, "Write a small data set of drawn birds, in CUB-200-2011's layout.",
        "lspt synth --output birds --classes 12"},
+      {"help", kHelp, "What a command does, and its flags.", "lspt help train", "COMMAND",
+       "command to explain", 0, 1},
+      {"completion", kCompletion, "A script by which a shell completes commands, flags and values.",
+       "eval \"$(lspt completion bash)\"", "SHELL", "bash, zsh or fish", 1, 1},
+      {"man", kMan, "The manual page.", "lspt man | man -l -"},
   };
   return table;
 }

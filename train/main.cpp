@@ -41,6 +41,12 @@ int run(const lspt::Invocation& invocation) {
       return lspt::run_check(invocation.options);
     case lspt::kFeatures:
       return lspt::run_features(invocation.options);
+    case lspt::kHelp:
+      return lspt::run_help(invocation.options);
+    case lspt::kCompletion:
+      return lspt::run_completion(invocation.options);
+    case lspt::kMan:
+      return lspt::run_man(invocation.options);
   }
   return 1;
 }

@@ -11,12 +11,12 @@
 namespace lspt {
 namespace {
 
-std::vector<std::string> choices_of(const Flag& flag) {
-  std::vector<std::string> choices;
-  if (flag.value.find('|') == std::string::npos) return choices;
-  std::istringstream text(flag.value);
-  for (std::string choice; std::getline(text, choice, '|');) choices.push_back(choice);
-  return choices;
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, at);)
+    if (!part.empty()) parts.push_back(part);
+  return parts;
 }
 
 template <typename T>
@@ -46,6 +46,23 @@ const Flag* find_flag(const std::string& name, unsigned command) {
   for (const Flag& flag : flags())
     if (flag.name == name && (flag.commands & command)) return &flag;
   return nullptr;
+}
+
+std::vector<std::string> spellings_of(const Flag& flag) {
+  return split("--" + flag.name + flag.aliases, ',');
+}
+
+std::vector<std::string> choices_of(const Flag& flag) {
+  if (flag.value.find('|') == std::string::npos) return {};
+  return split(flag.value, '|');
+}
+
+std::string description_of(const Flag& flag) {
+  if (flag.value.empty()) return flag.help;
+  std::string value = flag.default_text;
+  if (value.empty()) value = flag.fallback;
+  if (value.empty()) value = text_of(Options{}, flag);
+  return flag.help + (value.empty() ? "" : " [" + value + "]");
 }
 
 void set_value(Options& options, const Flag& flag, const std::string& text) {

@@ -11,6 +11,9 @@
 namespace lspt {
 
 inline constexpr const char* kVersion = "0.1.0";
+inline constexpr const char* kVersionDate = "2026-11-27";  ///< for the manual page
+inline constexpr const char* kWhat =
+    "visual prompt tuning of Vision Transformers, without a framework";
 
 /// Fields are the flags' values; initial values are the defaults. "" and 0 where a default depends
 /// on the method or on the weights: resolve() in recipes.h fills those.
@@ -74,7 +77,10 @@ enum CommandBit : unsigned {
   kCheck = 256,
   kFeatures = 512,
   kSweep = kRun | 1024,
-  kRecipes = 2048
+  kRecipes = 2048,
+  kHelp = 4096,
+  kCompletion = 8192,
+  kMan = 16384
 };
 
 struct Command {
@@ -106,6 +112,13 @@ struct Flag {
 const std::vector<Flag>& flags();
 /// The flag of that name for the command; nullptr if there is none.
 const Flag* find_flag(const std::string& name, unsigned command);
+
+/// "--batch-size", "-b".
+std::vector<std::string> spellings_of(const Flag& flag);
+/// The values of a flag that has a choice of few, or none.
+std::vector<std::string> choices_of(const Flag& flag);
+/// Its help with the default in brackets.
+std::string description_of(const Flag& flag);
 
 /// Checks and sets one value. Throws Error(kUsage) that names the flag, what was found and what is
 /// expected; numbers must be finite, in range, and in the C locale's form.
