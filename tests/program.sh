@@ -289,6 +289,36 @@ sed -i '/^\[sweep/d; /^lr = \[/d' mine.toml
 refuse "a misspelt key" 2 "mine.toml:[0-9]*: no flag 'btch-size'; did you mean batch-size" "$LSPT" train --recipe mine.toml --data birds
 refuse "an unknown recipe" 2 "did you mean gapt/cub_mae" "$LSPT" train --recipe gapt/cub_mea --data birds
 
+# The same settings again, elsewhere.
+for run in lspt looks probe by_recipe; do
+  check "$run from its config.json" "$LSPT" train --config $run/config.json --output "${run}_again"
+  for name in last best; do
+    check "is the same run ($name)" cmp $run/$name.safetensors "${run}_again/$name.safetensors"
+  done
+done
+check "a config.json and the command line" "$LSPT" train --config lspt/config.json --lr-base 0.5 --epochs 7 --weight-decay 0 --output x --print-config
+grep -q '"lr": 0.015625,' out && grep -q '"epochs": 7,' out && grep -q '"weight-decay": 0.0,' out && grep -q '"prompts": 2,' out && [ ! -e x ] &&
+  pass "which goes before it" || { cp out err; fail "which goes before it"; }
+check "another method with the rest" "$LSPT" train --config lspt/config.json --method linear --output x --print-config
+grep -q '"opt": "lbfgs",' out && grep -q '"prompts": 0,' out && grep -q '"batch-size": 32,' out && grep -q '"img-size": 32,' out &&
+  pass "has that method's settings" || { cp out err; fail "has that method's settings"; }
+check "what a run would be" $lspt $weights --epochs 1 --warmup-epochs 0 --output printed --print-config
+cp out wanted
+check "and that run" $lspt $weights --epochs 1 --warmup-epochs 0 --output printed
+check "has these settings" cmp wanted printed/config.json
+refuse "a config into a folder in use" 2 "not empty" "$LSPT" train --config lspt/config.json --output lspt
+refuse "a config beside a recipe" 2 "contradicts --recipe" "$LSPT" train --config lspt/config.json --recipe mine.toml
+config() { # NAME TEXT SED: config.json, edited, is refused
+  sed "$3" lspt/config.json >bent.json
+  refuse "$1" 2 "$2" "$LSPT" train --config bent.json --output x
+}
+config "a misspelt setting" 'bent.json:[0-9][0-9]*: setting "epocs" .*did you mean "epochs"?' 's/"epochs"/"epocs"/'
+config "a setting that is no number" "bent.json:[0-9][0-9]*: setting --lr: 'fast' found" 's/"lr": [^,]*/"lr": "fast"/'
+config "a setting that is no switch" '"no-aug": 5 found, true or false expected' 's/"no-aug": false/"no-aug": 5/'
+config "a setting that is nothing" '"weights": null found' 's/"weights": [^,]*/"weights": null/'
+config "no JSON" "bent.json: parse error at line 3" '3s/,$/;/'
+refuse "no config" 2 "absent.json" "$LSPT" train --config absent.json
+
 # Sweeps: the same, whatever stopped them in between.
 sweep="$LSPT sweep --data birds $tiny --batch-size 8 --workers 1 --threads 1 --method vpt-deep --prompts 2 $weights \
   --opt sgd --epochs 12 --warmup-epochs 1 --sweep lr=0.001,1e30,0.1 --sweep weight-decay=0 --seeds 2"

@@ -127,9 +127,13 @@ TEST_CASE("options survive JSON exactly, and foreign JSON is refused") {
   CHECK(to_json(options_from_json(text, "file"), true) == text);
   CHECK(options_from_json(text, "file").weight_decay == 1e-300);
   CHECK_FALSE(options_from_json(text, "file").lstm_share);
-  for (const char* bad : {"", "[]", "{\"nonsense\": 1}", "{\"lr\": \"x\"}", "{\"lr\": [1]}",
-                          "{\"epochs\": -1}", "{\"method\": \"magic\"}"})
-    CHECK(error_of([&] { options_from_json(bad, "file"); }).starts_with("4: file: "));
+  for (const char* bad :
+       {"", "[]", "{\"nonsense\": 1}", "{\"lr\": \"x\"}", "{\"lr\": [1]}", "{\"epochs\": -1}",
+        "{\"method\": \"magic\"}", "{\"no-aug\": 1}", "{\"data\": null}"})
+    CHECK(error_of([&] { options_from_json(bad, "file"); }).starts_with("4: file:"));
+  CHECK(
+      contains(error_of([&] { options_from_json("{\n\"epocs\": 1}", "file"); }),
+               "4: file:2: setting \"epocs\" is not known to this version; did you mean \"epochs"));
 }
 
 TEST_CASE("recipes fill what was not given and nothing else") {

@@ -120,8 +120,7 @@ class Runner {
 
   Origin origin_of(Options options) const {
     const Backbone* backbone = inputs_.backbone();
-    resolve_transform(options, inputs_.data().layout);
-    resolve(options, backbone ? std::optional(backbone->hint) : std::nullopt);
+    inputs_.settle(options);
     return {options, inputs_.digest(), backbone ? backbone->file.sha256 : ""};
   }
 

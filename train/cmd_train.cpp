@@ -5,6 +5,7 @@
 #include "engine/file.h"
 #include "train/choice.h"
 #include "train/commands.h"
+#include "train/config_file.h"
 #include "train/recipe_file.h"
 #include "train/run.h"
 
@@ -31,7 +32,7 @@ void keep_machine_settings(Options& out, const Options& given) {
   const Options before = options_from_json(
       std::string(MappedFile::open(path, ErrorKind::kUsage)->bytes()), path, true);
   for (const Flag& flag : flags())
-    if ((flag.commands & kTrain) && !flag.result && flag.group != "Output" && !given.has(flag.name))
+    if (is_setting(flag) && !flag.result && !given.has(flag.name))
       std::visit([&](auto member) { out.*member = before.*member; }, flag.field);
 }
 
@@ -56,6 +57,17 @@ Options resumed_options(const Options& given, const Checkpoint& checkpoint) {
   return out;
 }
 
+int print_config(Options o, bool settled) {
+  if (!settled) {
+    Inputs inputs(o);
+    inputs.load(o);
+    inputs.settle(o);
+  }
+  o.print_config = false;
+  std::printf("%s\n", to_json(o, false).c_str());
+  return 0;
+}
+
 /// On standard output as JSON, else as a line.
 void say_result(const RunResult& result, const RunFolder& folder, bool json, Console& console) {
   if (!result.failed.empty())
@@ -77,7 +89,10 @@ void say_result(const RunResult& result, const RunFolder& folder, bool json, Con
 
 int run_train(Options options) {
   const bool resuming = options.has("resume");
-  if (!resuming) apply_recipe(options);
+  if (options.has("config"))
+    apply_config(options);
+  else if (!resuming)
+    apply_recipe(options);
   set_up_machine(options);
   RunPlan plan;
   if (resuming) {
@@ -99,6 +114,7 @@ int run_train(Options options) {
     resolve(options, std::nullopt);
     model_config(options, 1);
   }
+  if (options.print_config) return print_config(plan.state.options, resuming);
   const Options& o = plan.state.options;
   const bool in_place = resuming && fs::exists(o.output) && fs::equivalent(o.output, plan.resumed);
   const RunFolder folder(o.output, in_place            ? FolderMode::resume

@@ -50,7 +50,6 @@ const std::vector<Flag>& flags() {
   constexpr const char *kData = "Data", *kModel = "Model", *kVariant = "Variants of the prompts",
                        *kOptim = "Optimization", *kMachine = "Machine", *kOut = "Output",
                        *kMeasure = "Measurement", *kSweeps = "Sweep";
-  constexpr const char* kByMethod = "by method";
   constexpr unsigned kTrainOnly = kTrain & ~kRun, kSweepOnly = kSweep & ~kRun;
   const double big = 1e38, huge = 9007199254740992.0;  // 2^53: every integer below is a double
   static const std::vector<Flag> table = {
@@ -279,6 +278,11 @@ const std::vector<Flag>& flags() {
        "required"},
       {"resume", "", kTrainOnly, kOut, &O::resume, "PATH",
        "run folder or checkpoint to continue, with its settings", 0, 0, "", "none", false},
+      {"config", "", kTrainOnly, kOut, &O::config, "FILE",
+       "config.json of an earlier run, to start the same run anew; the command line goes before it",
+       0, 0, "", "none", false},
+      {"print-config", "", kTrainOnly, kOut, &O::print_config, "",
+       "print the settings as config.json would have them, and stop", 0, 0, "", "", false},
       {"recipe", "", kTrain, kModel, &O::recipe, "NAME",
        "settings of a published run (`lspt recipes` lists them), or of a file NAME.toml; the "
        "command line goes before them",

@@ -24,6 +24,11 @@ void Inputs::load(const Options& options) {
   if (!options.weights.empty()) backbone_ = load_weights(options);
 }
 
+void Inputs::settle(Options& options) const {
+  resolve_transform(options, data_.layout);
+  resolve(options, backbone_ ? std::optional(backbone_->hint) : std::nullopt);
+}
+
 Loader& Inputs::kept(Kept& slot, const std::vector<Sample>& part, const Options& options,
                      bool train) {
   const std::string settings = loader_settings(options, train);

@@ -14,6 +14,9 @@ class Inputs {
   /// Loads the backbone that the options name, if any, so that runs share it.
   void load(const Options& options);
 
+  /// Decides what the options leave to the data and the backbone. Throws Error(kUsage).
+  void settle(Options& options) const;
+
   const Dataset& data() const { return data_; }
   const std::string& digest() const { return digest_; }
   const Backbone* backbone() const { return backbone_ ? &*backbone_ : nullptr; }

@@ -145,15 +145,36 @@ std::string to_json(const Options& options, bool only_results) {
   return json_text(out, only_results ? -1 : 2);
 }
 
-Options options_from_json(const std::string& text, const std::string& source, bool all) {
-  const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
-  require(json.is_object(), ErrorKind::kWeights, source, ": its settings are not a JSON object");
+Options options_from_json(const std::string& text, const std::string& source, bool all,
+                          ErrorKind kind) {
+  nlohmann::ordered_json json;
+  try {
+    json = nlohmann::ordered_json::parse(text);
+  } catch (const nlohmann::ordered_json::parse_error& error) {
+    const std::string what = error.what();  // "[json.exception...] parse error at line ..."
+    fail(kind, source, ": ", what.substr(what.find("parse error")));
+  }
+  require(json.is_object(), kind, source, ": its settings are not a JSON object");
+  std::vector<std::string> known;
+  for (const Flag& flag : flags())
+    if (flag.commands & kTrain) known.push_back(flag.name);
   Options options;
   for (const auto& [name, value] : json.items()) {
+    const auto at = text.find("\"" + name + "\"");
+    const auto line =
+        std::count(text.begin(),
+                   text.begin() + static_cast<int64_t>(at == std::string::npos ? 0 : at), '\n') +
+        1;
+    const std::string where = source + ":" + std::to_string(line) + ": setting ";
     const Flag* flag = find_flag(name, kTrain);
-    require(flag && value.is_primitive(), ErrorKind::kWeights, source, ": setting \"", name,
-            "\" is not known to this version");
+    const std::string near = flag ? "" : nearest(name, known);
+    require(flag, kind, where, "\"", name, "\" is not known to this version",
+            near.empty() ? "" : "; did you mean \"" + near + "\"?");
     if (!flag->result && !all) continue;
+    const bool is_switch = std::holds_alternative<bool Options::*>(flag->field);
+    require(is_switch ? value.is_boolean() : value.is_string() || value.is_number(), kind, where,
+            "\"", name, "\": ", value.dump(), " found, ",
+            is_switch ? "true or false" : "a word in quotes or a number", " expected");
     const std::string word = value.is_string()    ? value.get<std::string>()
                              : value.is_boolean() ? (value.get<bool>() ? "1" : "0")
                                                   : value.dump();
@@ -163,8 +184,9 @@ Options options_from_json(const std::string& text, const std::string& source, bo
     try {
       set_value(options, *flag, word);
     } catch (const Error& error) {
-      fail(ErrorKind::kWeights, source, ": setting ", error.what());
+      fail(kind, where, error.what());
     }
+    options.given.insert(name);
   }
   return options;
 }

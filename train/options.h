@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "engine/error.h"
+
 namespace lspt {
 
 inline constexpr const char* kVersion = "0.1.0";
@@ -50,8 +52,8 @@ struct Options {
   bool tf32 = false;
   int64_t threads = 0, workers = 2;
   // output
-  std::string output, predictions, resume, checkpoint;
-  bool overwrite = false, json = false, strict = false;
+  std::string output, predictions, resume, config, checkpoint;
+  bool overwrite = false, print_config = false, json = false, strict = false;
   int64_t log_interval = 10, topk = 5;
   // recipes and sweeps
   std::string recipe, seeds;
@@ -60,9 +62,12 @@ struct Options {
   int64_t classes = 0, iterations = 10, warmup = 3;
   int64_t train_per_class = 30, test_per_class = 12, size = 112;
 
-  std::vector<std::string> files;    ///< positional arguments
-  std::set<std::string> given = {};  ///< names of the flags that the command line has
+  std::vector<std::string> files;      ///< positional arguments
+  std::set<std::string> given = {};    ///< names of the flags that the command line has
+  std::set<std::string> settled = {};  ///< those of them that only --config has
   bool has(const std::string& flag) const { return given.contains(flag); }
+  /// Whether someone wants it for this run: it should have an effect then.
+  bool asked(const std::string& flag) const { return has(flag) && !settled.contains(flag); }
 };
 
 enum CommandBit : unsigned {
@@ -110,6 +115,7 @@ struct Flag {
   bool result = true;  ///< whether what a run computes may depend on it: kept in checkpoints
 };
 const std::vector<Flag>& flags();
+inline constexpr const char* kByMethod = "by method";  ///< a default_text
 /// The flag of that name for the command; nullptr if there is none.
 const Flag* find_flag(const std::string& name, unsigned command);
 
@@ -133,9 +139,11 @@ std::string nearest(const std::string& word, const std::vector<std::string>& wor
 /// All of `train`'s flags as JSON, for config.json; `only_results` leaves out those that the result
 /// cannot depend on.
 std::string to_json(const Options& options, bool only_results);
-/// The inverse. Flags that the result cannot depend on are passed over unless `all` are wanted.
-/// Throws Error(kWeights) naming `source` for anything but what to_json writes.
-Options options_from_json(const std::string& text, const std::string& source, bool all = false);
+/// The inverse; what the text has counts as given. Flags that the result cannot depend on are
+/// passed over unless `all` are wanted. Throws Error(kind) naming `source` and the line for
+/// anything but what to_json writes.
+Options options_from_json(const std::string& text, const std::string& source, bool all = false,
+                          ErrorKind kind = ErrorKind::kWeights);
 
 struct Invocation {
   const Command* command = nullptr;  ///< nullptr: print `text` (help or version) and stop

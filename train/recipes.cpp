@@ -85,7 +85,7 @@ void refuse_idle_flags(const Options& o, bool prompts) {
   };
   for (const auto& rule : rules)
     for (const char* flag : rule.flags)
-      require(rule.used || !o.has(flag), ErrorKind::kUsage, "--", flag,
+      require(rule.used || !o.asked(flag), ErrorKind::kUsage, "--", flag,
               ": has no effect with --method ", o.method, " as it is set; it needs ", rule.needs);
 }
 
@@ -140,7 +140,7 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   const bool mae =
       weights && (weights->family == Family::mae || weights->family == Family::hf_vit_mae);
   require(
-      !o.has("mae-norm") || (weights ? mae : !o.weights.empty()), ErrorKind::kUsage,
+      !o.asked("mae-norm") || (weights ? mae : !o.weights.empty()), ErrorKind::kUsage,
       "--mae-norm: has no effect ",
       weights ? std::string("with weights of ") + name_of(weights->family) : "without --weights",
       "; it needs MAE's");
@@ -150,13 +150,13 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
              : weights->pool == "avg"          ? "patches"
                                                : weights->pool;
   const bool mean = o.pool != "token";
-  require(mean || !o.has("fc-norm"), ErrorKind::kUsage,
+  require(mean || !o.asked("fc-norm"), ErrorKind::kUsage,
           "--fc-norm: has no effect with --pool token, which takes no mean");
   if (mean && o.fc_norm == "auto")
     o.fc_norm = !weights || mae || weights->family == Family::moco_v3 ? "1"
                 : !weights->fc_norm.empty()                           ? weights->fc_norm
                                                                       : "0";
-  require(weights || !o.weights.empty() || !o.has("pos-interpolation"), ErrorKind::kUsage,
+  require(weights || !o.weights.empty() || !o.asked("pos-interpolation"), ErrorKind::kUsage,
           "--pos-interpolation: has no effect without --weights");
   if (weights) o.pos_interpolation = name_of(weights->resample);
   if (o.normalization != "auto") return;
@@ -174,7 +174,7 @@ void resolve_transform(Options& o, const std::string& layout) {
   if (o.interpolation == "auto") o.interpolation = vtab ? "bicubic" : "bilinear";
   require(vtab || o.interpolation != "tf-bilinear", ErrorKind::kUsage,
           "--interpolation tf-bilinear: needs --transform vtab, fgvc found");
-  require(!vtab || !o.has("crop-rule"), ErrorKind::kUsage,
+  require(!vtab || !o.asked("crop-rule"), ErrorKind::kUsage,
           "--crop-rule: has no effect with --transform vtab, which does not crop");
   require(!vtab || !o.no_aug, ErrorKind::kUsage,
           "--no-aug: has no effect with --transform vtab, in which nothing is random");

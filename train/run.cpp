@@ -132,14 +132,13 @@ void say_seen(Console& console, const Backbone& backbone, const Inputs& inputs) 
 
 std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Console& console) {
   Options& o = state.options;
-  resolve_transform(o, inputs.data().layout);
   const Backbone* backbone = inputs.backbone();
   if (backbone) {
     say_weights(console, *backbone);
     say_seen(console, *backbone, inputs);
     state.backbone = backbone->file;
   }
-  resolve(o, backbone ? std::optional(backbone->hint) : std::nullopt);
+  inputs.settle(o);
   if (!backbone && o.method != "full") console.warn("no --weights: the frozen backbone is random");
   state.class_names = inputs.data().class_names;
   NamedTensors values = backbone ? backbone->loaded.values : NamedTensors();
