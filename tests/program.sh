@@ -230,6 +230,22 @@ grep -q "all 3 epochs are done" parts/log.txt && pass "says that all is done" ||
 same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
 [ "$(cut -d, -f1-7 straight/metrics.csv)" = "$(cut -d, -f1-7 parts/metrics.csv)" ] && pass "and so is metrics.csv" || fail "and so is metrics.csv"
 
+# Lines for other programs, once each however often the run is stopped.
+logged="$lspt $weights --warmup-epochs 9 --log-json --log-interval 1"
+untimed() { sed 's/,"img_per_s".*//' "$1"; }
+check "three epochs with --log-json" $logged --epochs 3 --output jsonl
+[ "$(grep -c '"step":' jsonl/log.jsonl)" -eq $((3 * 3)) ] && [ "$(grep -c '"eval_top1":' jsonl/log.jsonl)" -eq 3 ] &&
+  [ "$(grep '"eval_top1":' jsonl/log.jsonl | sed 's/.*"eval_top1":\([^,]*\),.*/\1/' | xargs printf '%.4f\n')" = "$(tail -n +2 jsonl/metrics.csv | cut -d, -f5)" ] &&
+  pass "a line a step and a line an epoch, as in metrics.csv" || { cp jsonl/log.jsonl err; fail "a line a step and a line an epoch, as in metrics.csv"; }
+check "one epoch of them" $logged --epochs 1 --output jsonl_parts
+head -n 2 jsonl_parts/log.jsonl | sed 's/"epoch":1/"epoch":2/' >>jsonl_parts/log.jsonl  # as a killed run leaves it
+printf '{"epoch":2,"st' >>jsonl_parts/log.jsonl
+check "and two more, elsewhere" "$LSPT" train --resume jsonl_parts --epochs 3 --output jsonl_moved
+untimed jsonl/log.jsonl >wanted
+untimed jsonl_moved/log.jsonl | cmp - wanted 2>err && pass "are the same lines" || { diff jsonl/log.jsonl jsonl_moved/log.jsonl >err; fail "are the same lines"; }
+check "done over" $logged --epochs 1 --output jsonl --overwrite
+[ "$(wc -l <jsonl/log.jsonl)" -eq 4 ] && pass "is logged anew" || { cp jsonl/log.jsonl err; fail "is logged anew"; }
+
 # A linear probe without augmentation reads its images once; resuming reads them again.
 probe="$train --method linear $weights --no-aug --opt sgd --warmup-epochs 9"
 check "a linear probe" $probe --epochs 3 --output probe

@@ -307,6 +307,10 @@ const std::vector<Flag>& flags() {
       {"topk", "", kPredict, kOut, &O::topk, "N", "classes to name an image", 1, 1000},
       {"log-interval", "", kTrain, kOut, &O::log_interval, "N",
        "steps between lines where the output is no terminal", 1, 1000000, "", "", false},
+      {"log-json", "", kTrain, kOut, &O::log_json, "",
+       "write log.jsonl too: a line on each step that is logged and on each epoch, with the names "
+       "of metrics.csv",
+       0, 0, "", "", false},
       {"strict", "", kCheck, kOut, &O::strict, "",
        "exit with 3 also where data are only doubtful: leaks, duplicates, classes without training "
        "images"},

@@ -53,7 +53,7 @@ struct Options {
   int64_t threads = 0, workers = 2;
   // output
   std::string output, predictions, resume, config, checkpoint;
-  bool overwrite = false, print_config = false, json = false, strict = false;
+  bool overwrite = false, print_config = false, log_json = false, json = false, strict = false;
   int64_t log_interval = 10, topk = 5;
   // recipes and sweeps
   std::string recipe, seeds;

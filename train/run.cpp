@@ -36,6 +36,8 @@ void carry_over(const RunPlan& plan, const RunFolder& folder, Console& console) 
   const Checkpoint& state = plan.state;
   write_atomically(folder.file("metrics.csv"),
                    csv_of(read_csv(plan.resumed + "/metrics.csv", state.progress.epoch)));
+  if (const auto log = plan.resumed + "/log.jsonl"; state.options.log_json && fs::exists(log))
+    write_atomically(folder.file("log.jsonl"), MappedFile::open(log, ErrorKind::kData)->bytes());
   const std::string path = plan.resumed + "/best.safetensors";
   if (!fs::exists(path)) return;
   try {

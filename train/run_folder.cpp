@@ -42,7 +42,7 @@ RunFolder::RunFolder(const std::string& path, FolderMode mode) : path_(path) {
             ": the folder is not empty. --resume ", path_,
             " continues the run in it, --overwrite replaces it");
     if (mode == FolderMode::overwrite)
-      for (const char* name : {"config.json", "metrics.csv", "log.txt", "curves.svg",
+      for (const char* name : {"config.json", "metrics.csv", "log.txt", "log.jsonl", "curves.svg",
                                "results.json", "last.safetensors", "best.safetensors"})
         fs::remove(file(name), error);
     // A full disk or missing permission shows now, not after the first epoch.

@@ -7,6 +7,7 @@
 #include "train/console.h"
 #include "train/head_fit.h"
 #include "train/health.h"
+#include "train/json_log.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/run_folder.h"
@@ -72,6 +73,7 @@ class Trainer {
   double decay_ = 1;                  // of the last fit
   Schedule schedule_;
   std::vector<EpochRow> rows_;
+  std::optional<JsonLog> json_log_;  // with --log-json
   Health health_;
   double evaluation_seconds_ = 0;  // of the last evaluation, for the ETA
 };
