@@ -289,6 +289,31 @@ for stop in INT:130 TERM:143; do
   same "and the end is the same" long "stop$signal"
 done
 
+# A kill, in the middle of an epoch too: at most --save-interval is lost, and nothing of the result.
+slow="$LSPT train --data birds --model vit_tiny_patch16_224 $weights --img-size 112 --batch-size 1 --workers 1 --threads 1 \
+  --method vpt-deep --prompts 2 --epochs 2 --warmup-epochs 1 --log-interval 1"
+numbers() { cut -d, -f1-7 "$1/metrics.csv"; } # without times
+check "two slow epochs" $slow --output slow
+(exec $slow --save-interval 0.0005 --output killed >out 2>err) &
+pid=$!
+while ! [ -e killed/last.safetensors ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+kill -s KILL $pid
+wait $pid 2>/dev/null
+check "resume after SIGKILL" "$LSPT" train --resume killed --threads 1
+grep -qE "resuming at epoch [12]/2, step ([2-9]|1[0-9]|2[0-9]) of" killed/log.txt && pass "in the middle of an epoch" || { cp killed/log.txt err; fail "in the middle of an epoch"; }
+grep -q '"save-interval": 0.0005,' killed/config.json && pass "with the same interval" || fail "with the same interval"
+same "and the end is the same" slow killed
+[ "$(numbers slow)" = "$(numbers killed)" ] && pass "and so is metrics.csv" || fail "and so is metrics.csv"
+# A run that ends between the files of an epoch does it again.
+(exec $slow --output between >out 2>err) &
+pid=$!
+while ! grep -q "epoch 2/" between/log.txt 2>/dev/null && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+rm between/metrics.csv && mkdir between/metrics.csv
+wait $pid
+[ $? -eq 7 ] && rmdir between/metrics.csv && pass "a run that cannot write one file of an epoch" || fail "a run that cannot write one file of an epoch"
+check "goes on" "$LSPT" train --resume between
+[ "$(numbers slow | tail -n +3)" = "$(numbers between | tail -n +2)" ] && pass "with that epoch" || { numbers between >err; fail "with that epoch"; }
+
 # Recipes.
 check "recipes lists them" "$LSPT" recipes
 grep -q "^gapt/cub_mae  *GaPT on CUB" out && pass "with what they are" || fail "with what they are"

@@ -256,6 +256,11 @@ const std::vector<Flag>& flags() {
        "OMP_NUM_THREADS, or the processors this process may use", false},
       {"workers", ",-j", kModels, kMachine, &O::workers, "N", "threads that read images; 0: none",
        0, 256, "", "", false},
+      {"save-interval", "", kTrain, kMachine, &O::save_interval, "MINUTES",
+       "minutes between saves in the middle of an epoch, which cost a hundredth of the time at "
+       "most; "
+       "0: saves at the end of epochs alone",
+       0, 1e6, "", "", false},
       {"iterations", "", kBench, kMeasure, &O::iterations, "N", "timed steps", 1, 100000},
       {"warmup", "", kBench, kMeasure, &O::warmup, "N", "steps before the timed ones", 0, 100000},
 

@@ -51,6 +51,7 @@ struct Options {
   std::string dtype = "f32", device = "auto", cuda_graph = "auto";
   bool tf32 = false;
   int64_t threads = 0, workers = 2;
+  double save_interval = 5;
   // output
   std::string output, predictions, resume, config, checkpoint;
   bool overwrite = false, print_config = false, log_json = false, json = false, strict = false;

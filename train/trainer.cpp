@@ -97,6 +97,7 @@ bool Trainer::train_epoch(EpochRow& row) {
     report_step(row, loss, row.seconds, begun);
     // A last look is followed by the fit, so that a run that goes on knows that it was done.
     if (caught_signal() != 0 && !(kept_ && progress_.step == train_.batches())) return false;
+    save_if_due();
   }
   watch_.say(console_);
   require(progress_.seen > 0, ErrorKind::kData, "training: none of the ", train_.samples(),
@@ -227,12 +228,13 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   const std::string unwell[] = {health_.epoch(rows_), look_inside(row.epoch == options_.epochs)};
   progress_ = after_epoch(progress_, options_.choose, e.top1, e.seen);
   const bool chosen = progress_.chosen_epoch == row.epoch;
-  // Checkpoints first: rows of epochs that no checkpoint has are dropped when a run goes on.
+  // last.safetensors last: killed before it is there, the run does this epoch again, and rows of
+  // epochs that it has not are dropped.
   if (chosen) save("best.safetensors");
-  save("last.safetensors");
   write_atomically(folder_.file("metrics.csv"), csv_of(rows_));
   write_atomically(folder_.file("curves.svg"),
                    curves_svg(rows_, options_.method + ", " + options_.model, split_));
+  save("last.safetensors");
   console_.line(format(
       "%-5s  epoch %lld/%lld  loss %.4f  Acc@1 %.4f (s.e. %.1f)  Acc@5 %.4f  "
       "(%.1f s)%s",
@@ -270,10 +272,26 @@ bool Trainer::out_of_patience() const {
 }
 
 void Trainer::save(const std::string& name) {
+  const auto begin = Clock::now();
   state_.trained = on_host(trained_values(model_));
   state_.optimizer = on_host(optimizer_.state());
   if (kept_) state_.optimizer[kDecay] = Tensor::from({static_cast<float>(decay_)}, {1});
   save_checkpoint(folder_.file(name), state_);
+  saved_ = Clock::now();
+  save_seconds_ = std::chrono::duration<double>(saved_ - begin).count();
+}
+
+/// What lbfgs keeps is not in a checkpoint, so that one in the middle of an epoch would be of no
+/// use.
+void Trainer::save_if_due() {
+  const double wait = std::max(60 * options_.save_interval, 100 * save_seconds_);
+  if (kept_ || options_.save_interval == 0 || since(saved_) < wait) return;
+  try {
+    save("last.safetensors");
+  } catch (const Error& error) {
+    // The next step will say so, as it does when no save comes in between.
+    if (error.kind() != ErrorKind::kDiverged) throw;
+  }
 }
 
 int Trainer::stop() {

@@ -1,6 +1,8 @@
 /// The training loop.
 #pragma once
 
+#include <chrono>
+
 #include "data/loader.h"
 #include "models/model.h"
 #include "train/checkpoint.h"
@@ -24,6 +26,8 @@ namespace lspt {
 /// With --opt lbfgs an epoch keeps what the head reads of every image, as the loader makes it that
 /// time; then the head is fitted to all of it (head_fit.h). What is kept is not saved: a run that
 /// goes on looks at the images of its finished epochs again.
+///
+/// last.safetensors is also saved every --save-interval minutes, which a killed run goes on from.
 ///
 /// Everything a step depends on is a function of (seed, epoch, step), so a run that was stopped,
 /// even in the middle of an epoch, goes on bit for bit.
@@ -56,6 +60,7 @@ class Trainer {
   std::string look_inside(bool last);
   void warn(const std::string& text);
   void save(const std::string& name);
+  void save_if_due();
   int stop();
 
   Checkpoint& state_;
@@ -76,6 +81,8 @@ class Trainer {
   std::optional<JsonLog> json_log_;  // with --log-json
   Health health_;
   double evaluation_seconds_ = 0;  // of the last evaluation, for the ETA
+  std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+  double save_seconds_ = 0;  // that the last save took
 };
 
 Schedule schedule_of(const Options& options, int64_t steps_per_epoch);
