@@ -1,3 +1,8 @@
+// Images stay on the GPU as decoded bytes (a quarter of f32, and not yet cropped) as far as
+// memory is left for them; a batch is cut, mirrored and normalized from there by one kernel, a
+// thread a pixel. What is not there yet is copied by a stream of its own out of page-locked
+// memory while the step before still computes; two stages take turns, and events say when a
+// buffer is free.
 #include <algorithm>
 #include <cstring>
 

@@ -1,3 +1,7 @@
+// sum = beta sum + x, element by element: how gradients from several readers meet. A thread owns
+// V neighbours (one access of 16 bytes where sizes and addresses allow); x is read once, sum
+// once if beta is 1, written once, so the memory's rate is the limit and there is nothing to
+// keep on chip.
 #include "engine/accumulate.h"
 #include "engine/cuda.cuh"
 

@@ -1,3 +1,7 @@
+// The device, its one stream, and what is done about errors. Everything is launched into one
+// stream, so that order is the program's; the host waits only where it reads (the loss, logits).
+// Memory of graphs, timing by op, and the libraries that are opened when first used are here
+// too.
 #include <dlfcn.h>
 #include <nvtx3/nvToolsExt.h>
 

@@ -1,3 +1,9 @@
+// Sums down columns. Neighbouring threads own neighbouring columns, so that a warp reads whole
+// lines of a row at once; rows are shared out twice, to the blocks in chunks of 256 and to a
+// block's eight warps in turn. x is read once; a chunk's sums go through shared memory, the
+// chunks' sums through a tensor that is summed in the same way. Atomic additions would save that
+// second launch, but add in the order in which blocks happen to end: here the order depends on
+// the sizes alone.
 #include <algorithm>
 
 #include "engine/cuda.cuh"

@@ -1,3 +1,7 @@
+// y = x + r with r repeated: one kernel for equal shapes (a row of everything), a row for all
+// tokens (position embeddings) and a row an image. A thread owns V neighbours of y; r is small
+// or read in order, so it comes from a cache. The gradient of r sums over what it was repeated
+// for (sum_rows).
 #include "engine/cuda.cuh"
 #include "engine/sum_rows.h"
 #include "ops/add.h"

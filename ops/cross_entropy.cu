@@ -1,3 +1,7 @@
+// Softmax and its loss in one pass per row. A warp owns an image's row of logits: a lane every
+// 32nd class; three walks (largest, sum of exponentials, loss) of which the second and third
+// find the row, a few kilobytes, in the first-level cache. log sum exp is kept, so that backward
+// needs no second sum: a thread owns one logit and computes softmax - target from it.
 #include "engine/cuda.cuh"
 #include "engine/sum_rows.h"
 #include "ops/cross_entropy.h"

@@ -1,3 +1,6 @@
+// The mask is a function of seed, step and element (engine/random.h): drawn here in registers,
+// drawn again by backward, never stored. A thread owns four elements because one evaluation of
+// the generator gives four numbers.
 #include "engine/cuda.cuh"
 #include "ops/dropout.h"
 

@@ -1,3 +1,7 @@
+// y = g p_out + (1 - g) p_in with one number g = sigmoid(logit) for all elements. The gate is
+// read by every thread from the GPU's memory, where the optimizer changes it: nothing of it
+// passes the host. Its gradient is one sum over all elements: warps over chunks of 8,192, then
+// the chunks' sums by sum_rows, in an order that sizes alone decide.
 #include "engine/sum_rows.h"
 #include "ops/gate.h"
 #include "ops/math.cuh"

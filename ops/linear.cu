@@ -1,3 +1,5 @@
+// Everything of linear is the library's product (engine/gemm.cu) but its bias gradient, a sum
+// down columns.
 #include "engine/cuda.cuh"
 #include "engine/sum_rows.h"
 #include "ops/linear.h"

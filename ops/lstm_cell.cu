@@ -1,3 +1,8 @@
+// What an LSTM step does beside its product: four gates, cell and output of a unit depend on
+// that unit alone. A thread owns V units of a row and reads their four gates at a distance of
+// the width (each a whole line for a warp), bias and old cell, and writes gates (over a where
+// types agree), cell and output: everything once. Backward mirrors it from the kept gates;
+// tanh(c') is computed again, as that is cheaper than to keep and read it.
 #include "ops/lstm_cell.h"
 #include "ops/math.cuh"
 

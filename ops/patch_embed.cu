@@ -1,3 +1,6 @@
+// A convolution whose stride is its width is a product: here patches become the rows of a
+// matrix, which linear's product takes. A thread owns V neighbouring pixels of one line of a
+// patch, the longest run that is contiguous on both sides; each pixel is read and written once.
 #include "engine/cuda.cuh"
 #include "ops/patch_embed.h"
 

@@ -1,3 +1,6 @@
+// The mean of patch rows: forward is sum_rows over each image's rows, with 1 / count as the
+// factor. Backward gives each row the image's gradient divided by the count: a thread owns V
+// elements of dx and finds dy, one row an image, in a cache.
 #include "engine/cuda.cuh"
 #include "engine/sum_rows.h"
 #include "ops/patch_pool.h"

@@ -1,3 +1,7 @@
+// Rows in, out and replaced: every one of these ops copies, for each image, one run of
+// neighbouring elements from a place to a place (token rows of an image are contiguous). A
+// thread owns V of them; beta adds to what is there. Columns are the same with a row as the
+// "image".
 #include "engine/cuda.cuh"
 #include "engine/sum_rows.h"
 #include "ops/tokens.h"

@@ -1,3 +1,8 @@
+// One launch updates up to 64 parameters: their addresses and sizes travel as the kernel's
+// argument, a block finds its parameter in that table and owns 2,048 of its elements. A launch
+// each would cost more than the work, as most parameters of prompt tuning are small. Every value
+// is read once and written once. Rates are read from the GPU's memory, so that a captured step
+// takes new ones.
 #include "engine/cuda.cuh"
 #include "engine/sum_rows.h"
 #include "train/optimizer.h"

@@ -1,3 +1,7 @@
+// Attention by cuDNN's fused kernels. cuDNN has no call "attention": it recognises the graph of
+// operations that make it, and compiles a kernel for a problem's sizes. Here are those graphs,
+// what is kept of the compiled plans (one a problem, found and built once), and which versions
+// of the library are not asked. Backward takes the variant that gives the same bits every time.
 #include <algorithm>
 #include <map>
 #include <optional>

@@ -1,3 +1,6 @@
+// Attention on the GPU: which kernel serves, and what it needs before and after. bf16 goes to
+// cuDNN's fused kernels where they take the shape (fused.h), everything else to our own
+// (tiled.h).
 #include <algorithm>
 #include <cmath>
 

@@ -1,3 +1,11 @@
+// Attention without stored scores, the plain way (Dao et al. 2022 in small): a block owns 16
+// queries of one head of one image and walks over the keys by tiles of 32 in shared memory. For
+// every query it carries the largest score so far, the sum of exponentials and the mixed values,
+// and shrinks all three when a larger score comes. Backward walks twice: for dq queries own and
+// keys pass, for dk and dv keys own and queries pass; each block alone writes what it owns, so
+// no atomics, the same bits every time, at the price of computing scores twice. All in f32 on
+// ordinary cores: on tensor cores cuDNN's are an order faster in bf16, and this is what they are
+// checked against.
 #include "engine/sum_rows.h"
 #include "ops/attention/tiled.h"
 #include "ops/attention/tiles.cuh"
