@@ -68,7 +68,7 @@ CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_
 
 LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp ops/*/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
 TRAIN_SOURCES := $(filter-out train/main.cpp,$(wildcard train/*.cpp))
-TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp tests/ops.cpp,$(wildcard tests/*.cpp))
+TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp tests/ops.cpp tests/first_program.cpp,$(wildcard tests/*.cpp))
 OPS_SOURCES := tests/ops.cpp tests/doctest.cpp $(wildcard tests/op_*.cpp)
 # Recipes are inside the program: train/recipes/gapt/cub_mae.toml is gapt/cub_mae.
 RECIPES := $(sort $(wildcard train/recipes/*/*.toml))
@@ -156,6 +156,9 @@ $(BUILD)/tests/run: $(call objects,$(TEST_SOURCES)) $(CUDA_OBJECTS) $(BUILD)/lib
 $(BUILD)/tests/ops: $(call objects,$(OPS_SOURCES)) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
 
+$(BUILD)/tests/first_program: $(call objects,tests/first_program.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
+
 # GPU code without a GPU. Kernels are compiled as host code and run thread by thread, with plain
 # loops in the place of cuBLASLt and cuDNN; and cuDNN is asked for a kernel for every attention.
 EMULATED_BUILD := $(BUILD)/emulated
@@ -188,7 +191,8 @@ $(BUILD)/tests/cudnn_plans: $(call objects,tests/cudnn_plans.cpp) $(CUDA_OBJECTS
 JOBS := $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(shell nproc))
 GPU_TESTS := $(EMULATED_BUILD)/run $(EMULATED_BUILD)/lspt $(EMULATED_BUILD)/selftest $(if $(SAN),,$(BUILD)/tests/cudnn_plans)
 test:
-	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run $(if $(WITH_CUDA),$(GPU_TESTS))
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run $(BUILD)/tests/first_program $(if $(WITH_CUDA),$(GPU_TESTS))
+	@$(BUILD)/tests/first_program
 	@OMP_WAIT_POLICY=passive $(BUILD)/tests/run
 	@$(if $(WITH_CUDA),$(MAKE) --no-print-directory test-gpu-code)
 	@OMP_WAIT_POLICY=passive LSPT=$(BUILD)/lspt sh tests/program.sh

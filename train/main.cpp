@@ -51,12 +51,14 @@ int run(const lspt::Invocation& invocation) {
   return 1;
 }
 
-/// libgomp's threads wait for each other by spinning for milliseconds. Where a loader thread or
-/// another program needs the processor that is spun on, steps became ten times slower (measured
-/// with a small ViT on 2 cores). It reads its settings before main, hence the second start.
-void wait_asleep(char** argv) {
+/// How long libgomp's threads spin before they sleep, unless the user says: milliseconds are
+/// libgomp's own choice, which takes the processor from loader threads (steps became ten times
+/// slower, a small ViT on 2 cores). It reads its settings before main, hence the second start.
+/// While the machine is busy they sleep at once (engine/waiting.h).
+void choose_waiting(char** argv) {
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "30000", 1);
+  setenv("LSPT_WAITING", "auto", 1);
   execv("/proc/self/exe", argv);  // if that is impossible, on without it
 }
 
@@ -70,7 +72,7 @@ int after_printing(int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  wait_asleep(argv);
+  choose_waiting(argv);
   prctl(PR_SET_NAME, "lspt");  // not "exe", as what /proc/self/exe starts is called
   // A file size limit shall be an error of write(), as a full disk is, not the end of the process.
   signal(SIGXFSZ, SIG_IGN);

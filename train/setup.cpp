@@ -14,6 +14,7 @@
 #include "engine/notice.h"
 #include "engine/parallel.h"
 #include "engine/processors.h"
+#include "engine/waiting.h"
 #include "models/weights/describe.h"
 #include "models/weights/known_files.h"
 #include "models/weights/sketch.h"
@@ -43,6 +44,7 @@ void use_threads(const Options& options) {
     set_thread_count(asked);
   else if (!std::getenv("OMP_NUM_THREADS"))
     set_thread_count(std::min(thread_count(), allowed));
+  watch_waiting();
 }
 
 std::string device_text(const Options& options) {
