@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <filesystem>
 #include <numeric>
 #include <unordered_map>
 
@@ -25,7 +26,7 @@ struct Looked {
   Hash file{}, pixels{};
   ImageHeader header = {};
   size_t bytes = 0;
-  bool small = false;
+  bool small = false, hashed = false;
   std::string error = {};  // "" if it decodes
 };
 
@@ -44,13 +45,15 @@ void look_at(Looked& entry, int img_size) {
   const std::string& path = entry.sample->path;
   const auto file = MappedFile::open(path, ErrorKind::kData);
   entry.bytes = file->size();
+  Digest bytes;
+  bytes.add(file->bytes());
+  entry.file = first_half(bytes);
+  entry.hashed = true;
   entry.header = read_header({file->data(), file->size()});
   const Image image = decode_image({file->data(), file->size()}, path);
   ResizeRule{ResizeRule::Shape::short_side, resize_side(img_size)}.size_of(image, path);
   entry.small = std::min(image.width, image.height) < img_size;
-  Digest bytes, pixels;
-  bytes.add(file->bytes());
-  entry.file = first_half(bytes);
+  Digest pixels;
   const int size[2] = {image.width, image.height};
   pixels.add(view(size, 2));
   pixels.add(view(image.pixels.data(), image.pixels.size()));
@@ -70,6 +73,20 @@ void add_care(CareCounts& care, const Looked& entry) {
   care.deep += entry.header.deep;
   care.turned += entry.header.orientation != 1;
   care.small += entry.small;
+}
+
+std::string content_of(const std::vector<Looked>& entries) {
+  std::vector<std::string> lines;
+  for (const Looked& entry : entries) {
+    if (!entry.hashed) return "";
+    lines.push_back(std::string(view(entry.file.data(), entry.file.size())) +
+                    std::to_string(entry.sample->label) + ' ' +
+                    std::filesystem::path(entry.sample->path).filename().string());
+  }
+  std::sort(lines.begin(), lines.end());
+  Digest digest;
+  for (const std::string& line : lines) digest.add(line);
+  return digest.hex();
 }
 
 // Groups of two and more, by their first image.
@@ -174,6 +191,7 @@ CheckReport check(const Dataset& data, const CheckOptions& options,
     add_care(report.care, entry);
   }
   report.same = same_content(entries);
+  if (report.missing.empty()) report.content = content_of(entries);
   return report;
 }
 

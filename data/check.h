@@ -49,6 +49,9 @@ struct CheckReport {
   std::vector<int> untrained;  ///< labels that val or test has, and train has not
   std::string refused;         ///< why training would not begin (check_trainable); "" if it would
   CareCounts care;
+  /// SHA-256 of a hash of the bytes, the name and the label of each image, whatever their order and
+  /// splits; "" if a file could not be read.
+  std::string content;
   int64_t decoded = 0, bytes = 0;  ///< images that could be, and the size of their files
 
   int64_t count(bool SameContent::*kind) const;

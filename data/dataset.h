@@ -27,11 +27,14 @@
 #include <string>
 #include <vector>
 
+#include "data/file_stamp.h"
+
 namespace lspt {
 
 struct Sample {
   std::string path;
   int label = 0;
+  FileStamp stamp = {};  ///< of the file when the data set was opened
 };
 
 /// A listed image that is not there, and "images.txt:12", the line that lists it.

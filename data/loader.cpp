@@ -197,6 +197,7 @@ const LoaderOptions& Loader::options() const { return state_->options; }
 int64_t Loader::batches() const { return state_->batches(); }
 int64_t Loader::samples() const { return state_->count(); }
 int64_t Loader::decoded() const { return state_->pipeline.decoded(); }
+std::string Loader::pixels_digest() const { return state_->pipeline.pixels_digest(); }
 std::string Loader::cache_trouble() const { return state_->pipeline.cache_trouble(); }
 
 std::vector<BadImage> Loader::bad_images() const {

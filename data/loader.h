@@ -100,6 +100,9 @@ class Loader : public BatchSource {
   /// batch of nothing else is passed over.
   bool next(Batch& batch) override;
   double wait_seconds() const override;
+  /// SHA-256 of the CRC-32s of all images' decoded and resized pixels, in the samples' order; ""
+  /// unless each has been used and is in the cache file, which keeps them.
+  std::string pixels_digest() const;
   int64_t decoded() const;  ///< images decoded so far; all others came from the cache
   std::vector<BadImage> bad_images() const override;
   std::string cache_trouble() const override;

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "engine/cuda.h"
+#include "engine/digest.h"
 #include "engine/kernel.h"
 
 namespace lspt {
@@ -58,9 +59,9 @@ ImagePipeline::Part ImagePipeline::make(int64_t index, uint32_t epoch, float* ou
 ImageView ImagePipeline::resized(int64_t index, Image& fresh) {
   ImageView& view = kept_[static_cast<size_t>(index)];
   if (view || (gpu_ && gpu_->resident(index))) return view;
-  const std::string& path = samples_[static_cast<size_t>(index)].path;
+  const auto& [path, label, stamp] = samples_[static_cast<size_t>(index)];
   std::optional<PixelCache::Key> key;  // of the file as it is before it is read
-  if (!options_.cache_file.empty()) key = PixelCache::key_of(path);
+  if (!options_.cache_file.empty()) key = PixelCache::key_of(path, stamp);
   if (key) view = cache_.find(*key);
   if (view) return view;
   fresh = resize(load_image(path), rule_, path);
@@ -69,6 +70,17 @@ ImageView ImagePipeline::resized(int64_t index, Image& fresh) {
   if (!view) return fresh;
   fresh = {};
   return view;
+}
+
+std::string ImagePipeline::pixels_digest() const {
+  Digest digest;
+  for (const Sample& sample : samples_) {
+    const auto key = PixelCache::key_of(sample.path, sample.stamp);
+    const auto crc = key ? cache_.crc(*key) : std::nullopt;
+    if (!crc) return "";
+    digest.add(std::to_string(*crc));
+  }
+  return digest.hex();
 }
 
 Crop ImagePipeline::crop_of(int64_t index, uint32_t epoch, const Size& image) const {

@@ -32,6 +32,7 @@ class ImagePipeline {
   Tensor batch_on_gpu(const std::vector<int64_t>& indices, const std::vector<Part>& parts);
 
   int64_t decoded() const { return decoded_; }
+  std::string pixels_digest() const;
   std::string cache_trouble() const { return cache_.trouble(); }
 
  private:

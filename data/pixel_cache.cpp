@@ -76,13 +76,14 @@ void delete_oldest(const fs::path& folder, const fs::path& mine) {
 
 }  // namespace
 
-std::optional<PixelCache::Key> PixelCache::key_of(const std::string& path) {
-  struct stat s;
-  if (::stat(path.c_str(), &s) != 0) return std::nullopt;
+std::optional<PixelCache::Key> PixelCache::key_of(const std::string& path, const FileStamp& known) {
+  const FileStamp stamp = known ? known : stamp_of(path);
+  if (!stamp) return std::nullopt;
+  constexpr int64_t kSecond = 1'000'000'000;
   std::string text = fs::absolute(path).lexically_normal().string();
-  for (const auto number :
-       {int64_t(s.st_ino), int64_t(s.st_size), int64_t(s.st_mtim.tv_sec),
-        int64_t(s.st_mtim.tv_nsec), int64_t(s.st_ctim.tv_sec), int64_t(s.st_ctim.tv_nsec)})
+  for (const int64_t number :
+       {stamp.inode, stamp.bytes, stamp.modified / kSecond, stamp.modified % kSecond,
+        stamp.changed / kSecond, stamp.changed % kSecond})
     text += '\n' + std::to_string(number);
   Key key;
   EVP_Digest(text.data(), text.size(), key.data(), nullptr, EVP_sha256(), nullptr);
@@ -225,6 +226,12 @@ ImageView PixelCache::append_to_memory(const Image& image) {
   memory_->end += bytes;
   memory_left_ -= bytes;
   return {image.width, image.height, memory_->data + begin};
+}
+
+std::optional<uint32_t> PixelCache::crc(const Key& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = entries_.find(key);
+  return it != entries_.end() && it->second.checked ? std::optional(it->second.crc) : std::nullopt;
 }
 
 void PixelCache::let_go(const ImageView& view) {

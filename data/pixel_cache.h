@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 
+#include "data/file_stamp.h"
 #include "data/image.h"
 
 namespace lspt {
@@ -30,9 +31,10 @@ class PixelCache {
  public:
   /// Of a file's path, inode, size and times of change to the nanosecond: a file that was written,
   /// replaced or moved has another one, and its old pixels are not found. std::nullopt if there is
-  /// no such file.
+  /// no such file. `known` is what was seen of it before, so that it is not asked for again: where
+  /// the file has changed since, its pixels stand under a key that no later run has.
   using Key = std::array<uint8_t, 32>;
-  static std::optional<Key> key_of(const std::string& path);
+  static std::optional<Key> key_of(const std::string& path, const FileStamp& known = {});
 
   /// Pixels made by `rule` (55 bytes at most) are kept in the file `path`, whose folder is made, as
   /// long as a gibibyte of its disk stays free; "" for none. In the same folder the files that were
@@ -47,6 +49,8 @@ class PixelCache {
   ImageView find(const Key& key);
   /// Keeps a copy; an empty view if there is no room. Without a key it is kept in memory.
   ImageView keep(const std::optional<Key>& key, const Image& image);
+  /// CRC-32 of the pixels that the file holds, if they were used or made by this process.
+  std::optional<uint32_t> crc(const Key& key) const;
   /// Gives memory back; the view is not valid any more.
   void let_go(const ImageView& view);
   /// Why the file is not in use, or not any more; "" if it is.

@@ -73,8 +73,8 @@ void to_rgb(const Page& page, const uint32_t* in, uint8_t* out) {
   }
 }
 
-/// Block by block, which is a strip or a tile: of `w` x `h` pixels, `row_bytes` a row. Where samples
-/// are stored apart there is a block for each. False where libtiff fails.
+/// Block by block, which is a strip or a tile: of `w` x `h` pixels, `row_bytes` a row. Where
+/// samples are stored apart there is a block for each. False where libtiff fails.
 bool read_blocks(const Tiff& file, const Page& page, Image& image) {
   const bool tiled = TIFFIsTiled(file.get()) != 0;
   const uint32_t w = tiled ? long_at(file, TIFFTAG_TILEWIDTH) : page.width;

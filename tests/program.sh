@@ -245,6 +245,22 @@ untimed jsonl/log.jsonl >wanted
 untimed jsonl_moved/log.jsonl | cmp - wanted 2>err && pass "are the same lines" || { diff jsonl/log.jsonl jsonl_moved/log.jsonl >err; fail "are the same lines"; }
 check "done over" $logged --epochs 1 --output jsonl --overwrite
 [ "$(wc -l <jsonl/log.jsonl)" -eq 4 ] && pass "is logged anew" || { cp jsonl/log.jsonl err; fail "is logged anew"; }
+# Images that are not what they were: of another size, modified since, and the content.
+cp -r birds other_birds
+check "a run on them" "$LSPT" train --data other_birds $tiny --method linear --epochs 1 --batch-size 8 --output stamped
+grep -q '"pixels_sha256": "[0-9a-f]\{64\}"' stamped/results.json && pass "knows its pixels" || { cp stamped/results.json err; fail "knows its pixels"; }
+changed=$(ls other_birds/images/*/*_0004.jpg | head -n 1)
+"$LSPT" check --data other_birds --hash >before
+touch -d "2 days" "$changed"
+check "resuming when one was modified" "$LSPT" train --resume stamped --epochs 2
+grep -q "warning: 1 of 36 images were modified since the run began, for example $changed" err && pass "which is said" || fail "which is said"
+check "check --hash" "$LSPT" check --data other_birds --hash
+cmp before out >err && grep -q "^content: sha256 [0-9a-f]\{64\}$" out && pass "is of the content alone" || fail "is of the content alone"
+printf x >>"$changed"
+refuse "resuming when one has another size" 3 "other sizes than the run began with" "$LSPT" train --resume stamped --epochs 3
+check "check --hash of that" "$LSPT" check --data other_birds --hash --json
+grep -q '"content_sha256":"[0-9a-f]\{64\}"' out && ! grep -q "$(sed -n 's/^content: sha256 //p' before)" out && pass "is another" || fail "is another"
+rm -r other_birds
 
 # A linear probe without augmentation reads its images once; resuming reads them again.
 probe="$train --method linear $weights --no-aug --opt sgd --warmup-epochs 9"

@@ -1,5 +1,6 @@
 // lspt check: every kind of problem planted, all found, nothing else.
 #include <algorithm>
+#include <functional>
 
 #include "data/check.h"
 #include "data/header.h"
@@ -287,6 +288,23 @@ TEST_CASE("headers of damaged images are harmless") {
       calls += header.orientation >= 1 && header.orientation <= 8;
     });
   CHECK(calls > 60000);
+}
+
+TEST_CASE("a check's hash of all content is that of bytes, names and labels, in any order") {
+  const auto content = [](const std::function<void(Lists&)>& change) {
+    Lists lists = clean();
+    change(lists);
+    return lists.report().content;
+  };
+  const std::string first = content([](Lists&) {});
+  CHECK(first.size() == 64);
+  CHECK(content([](Lists& lists) { std::swap(lists.val, lists.test); }) == first);
+  CHECK(content([](Lists& lists) { lists.folder.write("val_jay.jpg", commented(2)); }) != first);
+  CHECK(content([](Lists& lists) { lists.train += "val_jay.jpg jay\n"; }) != first);
+  CHECK(content([](Lists& lists) { lists.train = "train_jay.jpg wren\ntrain_wren.jpg jay\n"; }) !=
+        first);
+  CHECK(content([](Lists& lists) { lists.train += "absent.jpg jay\n"; }) == "");
+  CHECK(content([](Lists& lists) { lists.folder.write("val_jay.jpg", "no image"); }).size() == 64);
 }
 
 TEST_CASE("what training refuses is wrong in a check, in the same words") {

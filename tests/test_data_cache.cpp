@@ -115,6 +115,48 @@ TEST_CASE("a changed image is decoded anew, even with the old one's size and tim
   CHECK(cached.decoded() == 1);
 }
 
+TEST_CASE("what a file was when the data set was opened is not asked for again") {
+  const TempFolder folder;
+  const std::string path = folder.write("a.jpg", jpeg(1));
+  const FileStamp stamp = stamp_of(path);
+  CHECK(stamp.bytes == static_cast<int64_t>(jpeg(1).size()));
+  const auto key = PixelCache::key_of(path);
+  CHECK(key == PixelCache::key_of(path, stamp));
+  std::filesystem::remove(path);
+  CHECK(PixelCache::key_of(path) == std::nullopt);
+  CHECK(PixelCache::key_of(path, stamp) == key);
+  CHECK_FALSE(stamp_of(folder.path()));  // a folder
+  folder.write("train/wren/a.jpg", jpeg(2));
+  folder.write("train/jay/b.jpg", jpeg(2));
+  folder.write("train.txt", "train/wren/a.jpg 0\ntrain/jay/b.jpg 1\n");
+  for (const char* layout : {"folder", "list"}) {
+    const Dataset data = open_dataset({folder.path(), layout});
+    for (const Sample& sample : data.train)
+      CHECK(sample.stamp.changed == stamp_of(sample.path).changed);
+    CHECK(data.train.size() == 2);
+  }
+}
+
+TEST_CASE("all pixels have a hash once they were read, if the cache file keeps them") {
+  const TempFolder folder;
+  const std::vector<Sample> samples = write_samples(folder, 4);
+  const auto digest = [&](const std::string& file, int epochs) {
+    Loader loader(samples, with(file));
+    for (int i = 0; i < epochs; ++i) read_epoch(loader);
+    return loader.pixels_digest();
+  };
+  const std::string file = folder.path("a.pixels");
+  CHECK(digest(file, 0) == "");
+  const std::string first = digest(file, 1);
+  CHECK(first.size() == 64);
+  CHECK(digest(file, 0) == "");  // kept, but nobody has looked
+  CHECK(digest(file, 1) == first);
+  CHECK(digest(folder.path("b.pixels"), 2) == first);
+  CHECK(digest("", 1) == "");
+  folder.write("images/1.jpg", jpeg(77));
+  CHECK(digest(file, 1) != first);
+}
+
 TEST_CASE("a cache file cut anywhere or with any byte changed never gives wrong pixels") {
   const TempFolder folder;
   const std::string file = folder.path("a.pixels");

@@ -30,7 +30,7 @@ Checkpoint example() {
                 .chosen_epoch = 3};
   c.backbone = {"/a/mae.pth", 123, std::string(64, 'a'), Tensor::from({1, 2}, {2})};
   c.class_names = {"001.Gull", "tern \"b\"", "caf\xc3\xa9"};
-  c.data_digest = "d";
+  c.data = {"d", "s", "t", 7};
   c.warnings = {"chance"};
   c.trained["head.weight"] = Tensor::from({1, -2, 3.5f, 1e-30f}, {2, 2});
   c.trained["prompt.0"] = Tensor::from({0.1f}, {1, 1});
@@ -58,12 +58,27 @@ TEST_CASE("a checkpoint comes back as it was saved, and the same one gives the s
   CHECK(loaded.backbone.sketch.to_vector() == std::vector<float>{1, 2});
   CHECK(loaded.class_names == saved.class_names);
   CHECK(loaded.backbone.path == "/a/mae.pth");
+  CHECK(loaded.data.images == "s");
+  CHECK(loaded.data.times == "t");
+  CHECK(loaded.data.newest == 7);
   CHECK(loaded.backbone.bytes == 123);
   CHECK(to_json(loaded.options, true) == to_json(saved.options, true));
   REQUIRE(loaded.trained.size() == 2);
   REQUIRE(loaded.optimizer.size() == 1);
   CHECK(loaded.trained.at("head.weight").to_vector() == std::vector<float>{1, -2, 3.5f, 1e-30f});
   CHECK(loaded.optimizer.at("momentum.prompt.0").to_vector()[0] == 7);
+}
+
+TEST_CASE("a checkpoint from before files' sizes were hashed has names alone") {
+  const TempFolder folder;
+  Checkpoint before = example();
+  before.data = {.names = "d"};
+  save_checkpoint(folder / "a", before);
+  CHECK(read_bytes(folder / "a").find("data_images") == std::string::npos);
+  const DataDigest loaded = load_checkpoint(folder / "a").data;
+  CHECK(loaded.names == "d");
+  CHECK(loaded.images == "");
+  CHECK(same_images(loaded, example().data));
 }
 
 TEST_CASE("a run starts with the head of a linear probe of the same features") {
@@ -85,7 +100,7 @@ TEST_CASE("a run starts with the head of a linear probe of the same features") {
   CHECK(contains(trouble(to), "3 other classes, or of these in another order"));
   to = example();
   // Images that the head was fitted to must not judge this run.
-  to.data_digest = "e";
+  to.data.names = "e";
   CHECK(contains(trouble(to), "was fitted to other images, or another split"));
   to.options.split_seed = 1;
   CHECK(contains(trouble(to), "was fitted with --split-seed 0, this run has 1"));
@@ -154,20 +169,48 @@ TEST_CASE("a value that is not finite is not saved over a good checkpoint") {
   }
 }
 
-TEST_CASE("another order, label or split of the images is another data set") {
+Dataset three_images() {
   Dataset dataset;
-  dataset.train = {{"x/a.jpg", 0}, {"x/b.jpg", 1}};
-  dataset.test = {{"x/c.jpg", 1}};
-  const std::string digest = data_digest_of(dataset);
-  Dataset moved = dataset;
-  for (Sample& sample : moved.train) sample.path = "elsewhere" + sample.path.substr(1);
-  CHECK(data_digest_of(moved) == digest);
-  Dataset relabelled = dataset;
-  relabelled.train[0].label = 1;
-  CHECK(data_digest_of(relabelled) != digest);
-  Dataset swapped = dataset;
-  std::swap(swapped.train[0], swapped.train[1]);
-  CHECK(data_digest_of(swapped) != digest);
+  const FileStamp stamp{.bytes = 10, .modified = 5'000'000'000};
+  dataset.train = {{"x/a.jpg", 0, stamp}, {"x/b.jpg", 1, stamp}};
+  dataset.test = {{"x/c.jpg", 1, stamp}};
+  return dataset;
+}
+
+TEST_CASE("another order, label, size or split of the images is another data set") {
+  const DataDigest digest = data_digest_of(three_images());
+  const auto same = [&](const auto& change) {
+    Dataset dataset = three_images();
+    change(dataset);
+    return same_images(data_digest_of(dataset), digest);
+  };
+  CHECK(same([](Dataset& d) { d.train[0].path = "elsewhere/a.jpg"; }));
+  CHECK(same([](Dataset& d) { d.train[0].stamp.modified = 0; }));
+  CHECK_FALSE(same([](Dataset& d) { d.train[0].label = 1; }));
+  CHECK_FALSE(same([](Dataset& d) { std::swap(d.train[0], d.train[1]); }));
+  CHECK_FALSE(same([](Dataset& d) { d.train[0].stamp.bytes = 11; }));
+  // A checkpoint from before has names and labels alone.
+  const DataDigest before{.names = digest.names};
+  Dataset other = three_images();
+  other.train[0].stamp.bytes = 11;
+  CHECK(same_images(before, data_digest_of(other)));
+  CHECK(before.sha256() == digest.names);
+  CHECK(digest.sha256() == digest.images);
+}
+
+TEST_CASE("images that were modified since are counted, and one of them named") {
+  Dataset now = three_images();
+  const DataDigest then = data_digest_of(now);
+  CHECK(modified_since(then, now) == "");
+  now.test[0].stamp.modified += 999'999'999;  // a copy may have whole seconds
+  CHECK(modified_since(then, now) == "");
+  now.test[0].stamp.modified += 1;
+  CHECK(modified_since(then, now) ==
+        "1 of 3 images were modified since the run began, for example x/c.jpg; their names and "
+        "sizes are the same");
+  now.test[0].stamp.modified = 0;
+  CHECK(contains(modified_since(then, now), "other times of modification"));
+  CHECK(modified_since({.names = then.names}, now) == "");
 }
 
 TEST_CASE("the rank of a label counts larger scores, earlier equal ones and every NaN") {

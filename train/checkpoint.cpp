@@ -74,16 +74,6 @@ std::string text_at(const Metadata& metadata, const std::string& key, const std:
 
 }  // namespace
 
-std::string data_digest_of(const Dataset& dataset) {
-  Digest digest;
-  for (const auto* part : {&dataset.train, &dataset.val, &dataset.test})
-    for (const Sample& sample : *part) {
-      digest.add(std::filesystem::path(sample.path).filename().string());
-      digest.add(std::to_string(sample.label));
-    }
-  return digest.hex();
-}
-
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   std::map<std::string, Tensor> tensors = checkpoint.trained;
   for (const auto& [name, tensor] : checkpoint.optimizer) tensors[kPrefix + name] = tensor;
@@ -99,13 +89,18 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
                        {"config", to_json(checkpoint.options, true)},
                        {"seed", std::to_string(checkpoint.options.seed)},
                        {"classes", json_text(checkpoint.class_names)},
-                       {"data", checkpoint.data_digest},
+                       {"data", checkpoint.data.names},
                        {"warnings", json_text(checkpoint.warnings)},
                        {"backbone", json_text({{"path", checkpoint.backbone.path},
                                                {"bytes", checkpoint.backbone.bytes},
                                                {"sha256", checkpoint.backbone.sha256}})},
                        {"transform", transform_of(checkpoint.options)},
                        {"normalization", checkpoint.options.normalization}};
+  if (!checkpoint.data.images.empty()) {
+    metadata["data_images"] = checkpoint.data.images;
+    metadata["data_times"] = checkpoint.data.times;
+    metadata["data_newest"] = std::to_string(checkpoint.data.newest);
+  }
   each_number(checkpoint.progress,
               [&](const char* key, const auto& value) { metadata[key] = Json(value).dump(); });
   metadata["sha256"] = digest_of(metadata, tensors);
@@ -148,7 +143,10 @@ Checkpoint load_checkpoint(const std::string& path) {
     if (metadata.contains("warnings"))
       checkpoint.warnings = json("warnings").get<std::vector<std::string>>();
     checkpoint.class_names = json("classes").get<std::vector<std::string>>();
-    checkpoint.data_digest = text_at(metadata, "data", path);
+    checkpoint.data.names = text_at(metadata, "data", path);
+    if (metadata.contains("data_images"))
+      checkpoint.data = {checkpoint.data.names, text_at(metadata, "data_images", path),
+                         text_at(metadata, "data_times", path), json("data_newest")};
     const Json backbone = json("backbone");
     checkpoint.backbone = {backbone.at("path"), backbone.at("bytes"), backbone.at("sha256"), {}};
   } catch (const Json::exception& error) {
@@ -203,7 +201,7 @@ NamedTensors head_for(const Checkpoint& to, const std::string& from) {
   require(run.class_names == to.class_names, ErrorKind::kUsage, who, "is of ",
           run.class_names.size(), " other classes, or of these in another order; this run has ",
           to.class_names.size());
-  require(run.data_digest == to.data_digest, ErrorKind::kUsage, who,
+  require(same_images(run.data, to.data), ErrorKind::kUsage, who,
           "was fitted to other images, or another split of them, than this run has: some may be "
           "among those that this run is judged on");
   return {{"head.weight", run.trained.at("head.weight")},

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
 #include "models/parameter.h"
+#include "train/data_digest.h"
 #include "train/options.h"
 
 namespace lspt {
@@ -40,14 +40,11 @@ struct Checkpoint {
   Progress progress;
   BackboneFile backbone;
   std::vector<std::string> class_names;
-  std::string data_digest;            ///< data_digest_of the data set
+  DataDigest data;                    ///< of the data set when the run began
   std::vector<std::string> warnings;  ///< health.h: what was said to go wrong
   NamedTensors trained;               ///< under the model's names
   NamedTensors optimizer;             ///< in the file with "optimizer." in front
 };
-
-/// Names and labels of all images in order: whether two data sets are the same for training.
-std::string data_digest_of(const Dataset& dataset);
 
 /// Atomically; the same checkpoint gives the same bytes. Throws Error(kWrite), and Error(kDiverged)
 /// if a tensor has a non-finite value: a file once good is never replaced by a bad one.

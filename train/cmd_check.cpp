@@ -77,7 +77,7 @@ Json json_of(const std::vector<UnreadableImage>& images, const Dataset& data) {
   return out;
 }
 
-Json json_of(const CheckReport& report, const Dataset& data, const std::string& path) {
+Json json_of(const CheckReport& report, const Dataset& data, const std::string& path, bool hash) {
   Json out = {{"data", path},
               {"layout", data.layout},
               {"note", data.note},
@@ -110,6 +110,7 @@ Json json_of(const CheckReport& report, const Dataset& data, const std::string& 
   for (const int label : report.untrained)
     out["classes_without_training_images"].push_back(data.class_names[static_cast<size_t>(label)]);
   for (const auto& [name, count] : care_of(report.care)) out["care"][name] = count;
+  if (hash) out["content_sha256"] = report.content;
   return out;
 }
 
@@ -131,7 +132,7 @@ void print_bad(const char* what, const std::vector<UnreadableImage>& images, boo
   });
 }
 
-void print(const CheckReport& report, const Dataset& data, const std::string& path) {
+void print(const CheckReport& report, const Dataset& data, const std::string& path, bool hash) {
   std::printf("%s: layout %s, %zu classes\n", path.c_str(), data.layout.c_str(),
               data.class_names.size());
   if (!data.note.empty()) std::printf("  note: %s\n", data.note.c_str());
@@ -168,6 +169,9 @@ void print(const CheckReport& report, const Dataset& data, const std::string& pa
   for (const auto& [name, count] : care_of(report.care))
     if (count > 0) care += (care.empty() ? "" : ", ") + grouped(count) + " " + name;
   std::printf("read with care: %s\n", care.empty() ? "none" : care.c_str());
+  if (hash)
+    std::printf("content: %s\n", report.content.empty() ? "unknown, files are missing"
+                                                        : ("sha256 " + report.content).c_str());
   std::printf("%s images, %s bytes decoded\n%s\n", grouped(report.decoded).c_str(),
               grouped(report.bytes).c_str(), verdict_of(report));
 }
@@ -222,9 +226,9 @@ int run_check(const Options& o) {
                         static_cast<double>(report.decoded) / meter.seconds(), thread_count()));
   }
   if (o.json)
-    std::printf("%s\n", json_text(json_of(report, data, o.data)).c_str());
+    std::printf("%s\n", json_text(json_of(report, data, o.data, o.hash)).c_str());
   else
-    print(report, data, o.data);
+    print(report, data, o.data, o.hash);
   if (!o.output.empty()) write_tables(report, data, o.output);
   return report.wrong() || (o.strict && report.doubtful()) ? static_cast<int>(ErrorKind::kData) : 0;
 }

@@ -106,7 +106,7 @@ int run_eval(const Options& given) {
   const auto& samples = split == "train" ? dataset.train
                         : split == "val" ? dataset.val
                                          : dataset.test;
-  if (data_digest_of(dataset) != checkpoint.data_digest)
+  if (!same_images(data_digest_of(dataset), checkpoint.data))
     console.line(
         "note: other images, or another split, than the run had: it may have been trained on "
         "some of these");

@@ -41,7 +41,7 @@ void check_same(const Origin& there, const Origin& here, const std::string& fold
   for (const Flag& flag : flags())
     if ((flag.commands & kRun) && flag.result && !is_place(flag))
       compare("--" + flag.name, text_of(there.options, flag), text_of(here.options, flag));
-  compare("images, sha256 of their names and labels", there.data_sha256, here.data_sha256);
+  compare("images, sha256 of their names, labels and sizes", there.data_sha256, here.data_sha256);
   compare("weights, sha256", there.weights_sha256, here.weights_sha256);
   require(differences.empty(), ErrorKind::kUsage, "sweep: ", folder, " holds another run",
           differences, "\nTake another --output, or --overwrite");
@@ -121,14 +121,20 @@ class Runner {
   Origin origin_of(Options options) const {
     const Backbone* backbone = inputs_.backbone();
     inputs_.settle(options);
-    return {options, inputs_.digest(), backbone ? backbone->file.sha256 : ""};
+    return {options, inputs_.digest().sha256(), backbone ? backbone->file.sha256 : ""};
+  }
+
+  /// A run from before there was a hash of sizes has one of names.
+  std::string data_of(const std::string& sha256) const {
+    const DataDigest& now = inputs_.digest();
+    return sha256 == now.names ? now.sha256() : sha256;
   }
 
   std::optional<RunResult> finished_before(const Options& options, bool test) const {
     auto result = read_result(options.output);
     if (!result) return std::nullopt;
-    check_same({result->options, result->data_sha256, result->weights_sha256}, origin_of(options),
-               options.output);
+    check_same({result->options, data_of(result->data_sha256), result->weights_sha256},
+               origin_of(options), options.output);
     const bool complete =
         !test || result->test || !result->diverged.empty() || inputs_.data().test.empty();
     return complete ? result : std::nullopt;
@@ -141,8 +147,9 @@ class Runner {
     RunPlan plan{.test = test};
     if (resuming) {
       plan.state = load_checkpoint(last);
-      check_same({plan.state.options, plan.state.data_digest, plan.state.backbone.sha256}, origin,
-                 options.output);
+      check_same(
+          {plan.state.options, data_of(plan.state.data.sha256()), plan.state.backbone.sha256},
+          origin, options.output);
       plan.resumed = options.output;
     }
     // What the checkpoint does not keep is as it is now: workers, device, output.

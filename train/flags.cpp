@@ -319,6 +319,9 @@ const std::vector<Flag>& flags() {
       {"strict", "", kCheck, kOut, &O::strict, "",
        "exit with 3 also where data are only doubtful: leaks, duplicates, classes without training "
        "images"},
+      {"hash", "", kCheck, kOut, &O::hash, "",
+       "print a SHA-256 of all images' bytes, names and labels: the same wherever the same images "
+       "are"},
       {"json", "", kTrain | kEval | kPredict | kInfo | kBench | kCheck, kOut, &O::json, "",
        "machine-readable standard output", 0, 0, "", "", false},
   };

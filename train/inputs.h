@@ -18,7 +18,7 @@ class Inputs {
   void settle(Options& options) const;
 
   const Dataset& data() const { return data_; }
-  const std::string& digest() const { return digest_; }
+  const DataDigest& digest() const { return digest_; }
   const Backbone* backbone() const { return backbone_ ? &*backbone_ : nullptr; }
   /// The images that the best epoch is chosen on: "val", or "test" where there are no others.
   std::string chosen_on() const { return data_.val.empty() ? "test" : "val"; }
@@ -39,7 +39,7 @@ class Inputs {
                       bool train);
 
   Dataset data_;
-  std::string digest_;
+  DataDigest digest_;
   std::optional<Backbone> backbone_;
   Kept train_, choice_, test_;
 };

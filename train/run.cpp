@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/digest.h"
 #include "engine/file.h"
 #include "train/feature_source.h"
 #include "train/restore.h"
@@ -25,9 +26,13 @@ void check_same_data(const RunPlan& plan, const Inputs& inputs) {
          old_names.size(), " classes, class ", i, " is ", at(old_names), "\n  ", data, " ",
          names.size(), " classes, class ", i, " is ", at(names));
   }
-  require(plan.state.data_digest == inputs.digest(), ErrorKind::kData, "--resume ", plan.resumed,
-          ": ", data,
-          " has the same classes but other images, or another split, than the run began with");
+  const DataDigest& old = plan.state.data;
+  require(
+      same_images(old, inputs.digest()), ErrorKind::kData, "--resume ", plan.resumed, ": ", data,
+      old.names == inputs.digest().names
+          ? " has the same names and labels, but files of other sizes than the run began with: "
+            "images were replaced"
+          : " has the same classes but other images, or another split, than the run began with");
 }
 
 /// Brings what the run has written so far up to the settings it goes on with, in the folder where
@@ -126,7 +131,7 @@ void say_seen(Console& console, const Backbone& backbone, const Inputs& inputs) 
   console.warn(
       format("these weights were trained with labels on %lld of this run's %zu classes%s",
              static_cast<long long>(shared), mine.size(),
-             backbone.seen_data == inputs.digest()
+             same_images(backbone.seen_data, inputs.digest())
                  ? ", on the same training images"
                  : ", on other images or another split: validation and test images of this "
                    "run may have been among them"));
@@ -152,6 +157,9 @@ std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Consol
 std::unique_ptr<Model> resumed_model(RunPlan& plan, const Inputs& inputs, const RunFolder& folder,
                                      Console& console) {
   check_same_data(plan, inputs);
+  if (const std::string text = modified_since(plan.state.data, inputs.data()); !text.empty())
+    console.warn(text);
+  if (plan.state.data.images.empty()) plan.state.data = inputs.digest();  // from before
   auto model = restore(plan.state, plan.weights, ErrorKind::kUsage, console, inputs.backbone());
   carry_over(plan, folder, console);
   return model;
@@ -164,6 +172,17 @@ double chance_of(const Dataset& data) {
   const auto largest = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
   return 100.0 * static_cast<double>(largest) /
          static_cast<double>(std::max<size_t>(data.train.size(), 1));
+}
+
+/// One hash of all loaders' pixels, or "".
+std::string pixels_of(const std::vector<Loader*>& loaders) {
+  Digest digest;
+  for (const Loader* loader : loaders) {
+    const std::string pixels = loader->pixels_digest();
+    if (pixels.empty()) return "";
+    digest.add(pixels);
+  }
+  return digest.hex();
 }
 
 /// The best epoch's model on the test images; nothing if a signal came.
@@ -187,7 +206,7 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
   Checkpoint& state = plan.state;
   Options& o = state.options;
   const bool resuming = !plan.resumed.empty();
-  if (!resuming) state.data_digest = inputs.digest();
+  if (!resuming) state.data = inputs.digest();
   const auto model =
       resuming ? resumed_model(plan, inputs, folder, console) : new_model(state, inputs, console);
   Loader &train_images = inputs.train(o), &choice_images = inputs.choice(o);
@@ -217,7 +236,7 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
   if (const int signal = trainer.run(); signal != 0) return {.signal = signal};
 
   RunResult result{.options = o,
-                   .data_sha256 = state.data_digest,
+                   .data_sha256 = state.data.sha256(),
                    .weights_sha256 = state.backbone.sha256,
                    .epochs = state.progress.epoch,
                    .best_epoch = state.progress.chosen_epoch,
@@ -234,6 +253,9 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
     result.bad_images += inputs.test(o).bad_images().size();
     result.test = RunResult::Test{test->top1, test->top5, test->mean_class_top1, test->seen};
   }
+  std::vector<Loader*> loaders = {&train_images, &choice_images};
+  if (result.test) loaders.push_back(&inputs.test(o));
+  result.pixels_sha256 = pixels_of(loaders);
   write_atomically(folder.file("results.json"), json_of(result, folder.path(), 2) + "\n");
   return result;
 }

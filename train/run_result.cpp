@@ -36,6 +36,7 @@ std::string json_of(const RunResult& result, const std::string& folder, int inde
   if (!result.failed.empty()) out["failed"] = result.failed;
   if (!result.diverged.empty()) out["diverged"] = result.diverged;
   out["data_sha256"] = result.data_sha256;
+  if (!result.pixels_sha256.empty()) out["pixels_sha256"] = result.pixels_sha256;
   out["weights_sha256"] = result.weights_sha256;
   return json_text(out, indent);
 }
@@ -59,6 +60,7 @@ std::optional<RunResult> read_result(const std::string& folder) {
     if (in.contains("test_top1"))
       out.test =
           RunResult::Test{in.at("test_top1"), in.at("test_top5"), in.at("test_mean_class_top1"), 0};
+    if (in.contains("pixels_sha256")) out.pixels_sha256 = in.at("pixels_sha256");
     if (in.contains("warnings")) out.warnings = in.at("warnings").get<std::vector<std::string>>();
     if (in.contains("failed")) out.failed = in.at("failed");
     if (in.contains("diverged")) out.diverged = in.at("diverged");

@@ -13,7 +13,9 @@ namespace lspt {
 struct RunResult {
   int signal = 0;        ///< that asked for a stop, the run being saved; nothing else is set then
   Options options = {};  ///< resolved
-  std::string data_sha256 = {}, weights_sha256 = {};  ///< data_digest_of; "" without --weights
+  std::string data_sha256 = {}, weights_sha256 = {};  ///< DataDigest; "" without --weights
+  std::string pixels_sha256 =
+      {};  ///< of all loaders' pixels (Loader::pixels_digest); "" if unknown
   int64_t epochs = 0, best_epoch = 0;  ///< the best is the one kept, chosen as --choose says
   std::string chosen_on = {};
   double best_top1 = 0, last_top1 = 0;  ///< percent of the images chosen on

@@ -191,7 +191,7 @@ Backbone load_weights(const Options& o) {
     const Checkpoint run = load_checkpoint(o.weights);
     const Options& before = run.options;
     out.seen_classes = run.class_names;
-    out.seen_data = run.data_digest;
+    out.seen_data = run.data;
     out.hint.pool = before.pool;
     out.hint.fc_norm = before.fc_norm == "auto" ? "1" : before.fc_norm;
     out.hint.normalization = out.loaded.normalization = before.normalization;

@@ -53,9 +53,9 @@ struct Backbone {
   LoadedBackbone loaded;
   WeightsHint hint;
   std::string published;  ///< known_files.h
-  /// The run of ours that trained it, if one did: its classes, and its data_digest_of.
+  /// The run of ours that trained it, if one did: its classes and images.
   std::vector<std::string> seen_classes;
-  std::string seen_data;
+  DataDigest seen_data;
 };
 /// Loads and identifies --weights for the model that the options name.
 Backbone load_weights(const Options& options);

@@ -54,8 +54,7 @@ void append(const Annotations& annotations, size_t i, const char* name_field,
   require(id >= 1 && id <= static_cast<int64_t>(data.class_names.size()), ErrorKind::kData, where,
           ": class ", id, ", 1 to ", data.class_names.size(), " expected");
   const fs::path path = inside(folder, text_of(annotations.get(i, name_field), where), where);
-  source.missing.check(path, where);
-  part.push_back({path.string(), static_cast<int>(id) - 1});
+  part.push_back(source.missing.sample(path, static_cast<int>(id) - 1, where));
 }
 
 Dataset open_merged(const Source& source) {

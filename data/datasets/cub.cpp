@@ -80,9 +80,8 @@ Dataset parse_cub(const CubLines& files, const fs::path& images, MissingFiles& m
             ": split `", split.value, "`, 1 (train) or 0 (test) expected");
     const Entry& label = find(labels, id, "image_class_labels.txt", line);
     const fs::path path = inside(images, name, line.where());
-    missing.check(path, line.where());
     auto& part = split.value == "1" ? data.train : data.test;
-    part.push_back({path.string(), rank.at(class_of(label.value, label.line))});
+    part.push_back(missing.sample(path, rank.at(class_of(label.value, label.line)), line.where()));
   }
   const size_t listed = paths.size();
   require(listed == labels.size() && listed == splits.size(), ErrorKind::kData,

@@ -57,8 +57,7 @@ Dataset open_dogs(const Source& source) {
   const auto fill = [&](const std::vector<Dog>& dogs, std::vector<Sample>& part) {
     for (const Dog& dog : dogs) {
       const fs::path path = inside(images, dog.path, dog.where);
-      source.missing.check(path, dog.where);
-      part.push_back({path.string(), rank.at(dog.id)});
+      part.push_back(source.missing.sample(path, rank.at(dog.id), dog.where));
     }
   };
   fill(train, data.train);

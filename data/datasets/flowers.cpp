@@ -42,8 +42,7 @@ Dataset open_flowers(const Source& source) {
       std::string number = std::to_string(ids[i]);
       number.insert(0, number.size() < 5 ? 5 - number.size() : 0, '0');
       const fs::path path = source.root / "jpg" / ("image_" + number + ".jpg");
-      source.missing.check(path, where);
-      part.push_back({path.string(), static_cast<int>(labels[image]) - 1});
+      part.push_back(source.missing.sample(path, static_cast<int>(labels[image]) - 1, where));
     }
   };
   fill("trnid", data.train);

@@ -259,8 +259,11 @@ Dataset open_folder(const Source& source) {
   const std::array lists = {&data.train, &data.val, &data.test};
   for (size_t i = 0; i < parts.size(); ++i) {
     for (const auto& [folder, name] : class_of)
-      for (const std::string& image : images[i][folder])
-        lists[i]->push_back({(parts[i] / folder / image).string(), label.at(name)});
+      for (const std::string& image : images[i][folder]) {
+        std::string path = (parts[i] / folder / image).string();
+        const FileStamp stamp = stamp_of(path);
+        lists[i]->push_back({std::move(path), label.at(name), stamp});
+      }
     std::stable_sort(lists[i]->begin(), lists[i]->end(),
                      [](const Sample& a, const Sample& b) { return a.label < b.label; });
   }

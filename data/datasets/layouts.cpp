@@ -98,9 +98,12 @@ void add_note(Dataset& data, const std::string& sentence) {
   data.note += sentence;
 }
 
-void MissingFiles::check(const fs::path& path, const std::string& where) {
-  std::error_code error;
-  if (!fs::is_regular_file(path, error)) files.push_back({path.string(), where});
+Sample MissingFiles::sample(const fs::path& path, int label, const std::string& where) {
+  Sample sample{path.string(), label};
+  if (!looks) return sample;
+  sample.stamp = stamp_of(sample.path);
+  if (!sample.stamp) files.push_back({sample.path, where});
+  return sample;
 }
 
 }  // namespace lspt

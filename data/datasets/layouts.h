@@ -13,8 +13,10 @@ namespace fs = std::filesystem;
 
 /// Collects the listed files that are missing.
 struct MissingFiles {
-  std::vector<MissingFile> files;
-  void check(const fs::path& path, const std::string& where);
+  std::vector<MissingFile> files = {};
+  bool looks = true;  ///< else no file is looked at
+  /// The sample, and whether it is there.
+  Sample sample(const fs::path& path, int label, const std::string& where);
 };
 
 /// Why the listed files are missing, if it is one reason for all that can be told with certainty:

@@ -76,8 +76,7 @@ Dataset label_entries(const std::vector<ListEntry>& entries, std::vector<std::st
                                       ? checked_integers(entries, class_names, named_by)
                                       : ranks_of_names(entries, class_names, named_by);
   for (size_t i = 0; i < entries.size(); ++i) {
-    missing.check(entries[i].path, entries[i].where);
-    (data.*entries[i].part).push_back({entries[i].path.string(), labels[i]});
+    (data.*entries[i].part).push_back(missing.sample(entries[i].path, labels[i], entries[i].where));
   }
   data.class_names = std::move(class_names);
   return data;

@@ -90,7 +90,7 @@ std::unordered_map<std::string, std::string> official_names(const Source& source
   for (const Layout& layout : layouts()) {
     if (layout.lists || !layout.found(source.root)) continue;
     try {
-      MissingFiles not_asked;
+      MissingFiles not_asked{.looks = false};
       const DatasetOptions plain{source.root.string()};
       const Dataset data = layout.open({source.root, plain, not_asked});
       for (const auto* part : {&data.train, &data.val, &data.test})
@@ -161,9 +161,8 @@ Dataset open_vpt_json(const Source& source) {
       const auto& [key, id] = split.entries[i];
       const std::string where = split.file + ": entry " + std::to_string(i + 1);
       const fs::path path = inside(base, key, where);
-      source.missing.check(path, where);
       images.emplace_back(path, id);
-      (data.*split.part).push_back({path.string(), rank.at(id)});
+      (data.*split.part).push_back(source.missing.sample(path, rank.at(id), where));
       own.insert(id);
     }
     // A split that lacks only the last classes has the same ranks by itself.
