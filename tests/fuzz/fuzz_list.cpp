@@ -1,6 +1,7 @@
 // Any bytes as the text files of a data set: CUB's four tables or `path label` lists and
 // classes.txt, by the first byte; '|' stands between files. By its second bit a label column is
-// named. seeds: tests/fuzz/seeds/list.txt tests/fuzz/seeds/list.csv tests/fuzz/seeds/tables.txt
+// named.
+// seeds: tests/fuzz/seeds/list.txt tests/fuzz/seeds/list.csv tests/fuzz/seeds/tables.txt
 #include "data/datasets/layouts.h"
 #include "engine/error.h"
 
