@@ -105,8 +105,8 @@ void check_trainable(const Dataset& data, const DatasetOptions& options) {
   const int64_t n = *std::max_element(counts.begin(), counts.end());
   std::ostringstream why;
   if (n == 1)
-    why << "each class has a single image, which is trained on: a second one is the first that is "
-           "held out"
+    why << "each class has a single image, which is trained on"
+        << (data.note.empty() ? "" : " (" + data.note + ")")
         << (data.layout == "list" ? "; or is another --label-column meant?" : "");
   else
     why << "--val-fraction " << options.val_fraction << " of the largest class's " << n

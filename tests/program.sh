@@ -211,6 +211,8 @@ check "eval by the same depth" "$LSPT" eval --checkpoint groups
 refuse "eval by another one" 3 "3 classes that are not the checkpoint's 2" "$LSPT" eval --checkpoint groups --class-depth 0
 refuse "the probe's head of another depth" 2 "was fitted with --class-depth 1, this run has 0" $nest --init-head groups --opt sgd --output x
 check "check by the leaves" "$LSPT" check --data nest
+check "features by the leaves" "$LSPT" features --checkpoint nested --output leaves
+grep -q "folders nest: 3 classes" err && [ "$(wc -l <leaves/classes.txt)" -eq 3 ] && pass "say so too" || fail "say so too"
 refuse "a depth that other layouts have not" 2 "layout is cub, which has none" "$LSPT" check --data birds --class-depth 1
 rm -r nest
 
@@ -544,6 +546,9 @@ head -c 900 "$pictures/rgb_lzw.tif" >set/train/jay/b.jpg
 rm -r x
 refuse "a TIFF that was cut" 3 "b.jpg: truncated or corrupt TIFF" $data
 rm -rf x
+{ head -c 500 "$pictures/rgb_jpeg.tif"; printf '\377\377\377\377\377\377\377\377'; tail -c +509 "$pictures/rgb_jpeg.tif"; } >damaged.tif
+refuse "a damaged TIFF" 3 "damaged.tif: truncated or corrupt TIFF" "$LSPT" predict --checkpoint lspt damaged.tif
+grep -v "^error: \|^weights: \|^  " err >out && { cp out err; fail "its library prints nothing"; } || pass "its library prints nothing"
 refuse "check of nothing" 2 "no data set" "$LSPT" check
 refuse "predict a missing image" 3 "absent.jpg" "$LSPT" predict --checkpoint lspt absent.jpg
 

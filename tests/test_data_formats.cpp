@@ -48,5 +48,16 @@ TEST_CASE("a TIFF of numbers that are no colours is refused by what it is") {
   CHECK(contains(error_of([&] { decode(huge); }), "at most 100 megapixels expected"));
 }
 
+TEST_CASE("a TIFF or WebP with damaged pixels is an error, not a picture with a hole") {
+  for (const std::string name : {"rgb_jpeg.tif", "rgb_lzw.tif", "fax.tif", "lossless.webp"}) {
+    CAPTURE(name);
+    std::string bytes = read_file(kImages + name);
+    const size_t middle = bytes.size() / 2;
+    for (size_t i = 0; i < 40; ++i) bytes[middle + i] = '\xff';
+    const std::string error = error_of([&] { decode(bytes, name); });
+    CHECK(contains(error, "3: read image: " + name + ": truncated or corrupt "));
+  }
+}
+
 }  // namespace
 }  // namespace lspt

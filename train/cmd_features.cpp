@@ -107,6 +107,7 @@ int run_features(const Options& given) {
   Options o = given;
   const auto model = given.has("checkpoint") ? tuned_model(o, console) : backbone_of(o, console);
   const Dataset data = open_dataset(dataset_options(o));
+  if (!data.note.empty()) console.line("note: " + data.note);
   if (!given.has("checkpoint")) {
     resolve_transform(o, data.layout);
     say_images(console, o);
