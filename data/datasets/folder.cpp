@@ -74,8 +74,7 @@ void hold_out_fifths(Dataset& data) {
   for (const Sample& sample : data.test) tested.insert(sample.label);
   data.note =
       "no train and test folders: every fifth image of a class, from its second on, is held out "
-      "for "
-      "testing";
+      "for testing";
   if (const size_t single = data.class_names.size() - tested.size(); single > 0)
     data.note += "; classes of a single image, which is trained on: " + std::to_string(single);
 }

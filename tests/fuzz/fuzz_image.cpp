@@ -1,11 +1,14 @@
-// Any bytes are an image or an Error(kData). Sizes are kept small, so that runs are fast.
+// Any bytes have a header, and are an image or an Error(kData). Sizes are kept small, so that runs
+// are fast.
 // seeds: tests/golden/images/*
 #include <cstdlib>
 
+#include "data/header.h"
 #include "data/image.h"
 #include "engine/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  lspt::read_header({data, size});
   try {
     const lspt::Image image = lspt::decode_image({data, size}, "fuzz");
     if (image.pixels.size() != 3 * static_cast<size_t>(image.width) * image.height) std::abort();
