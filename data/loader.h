@@ -71,6 +71,8 @@ class BatchSource {
   virtual bool next(Batch& batch) = 0;
   /// Seconds that next() has waited for images since the last start().
   virtual double wait_seconds() const = 0;
+  /// What next() has to do for each: decode an image, "img", or something quicker.
+  virtual const char* unit() const { return "img"; }
   virtual std::vector<BadImage> bad_images() const = 0;  ///< left out so far, by index
   virtual std::string cache_trouble() const = 0;  ///< why the cache file is not in use, or ""
 };

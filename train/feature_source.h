@@ -27,6 +27,7 @@ class FeatureSource : public BatchSource {
   void start(int64_t epoch, int64_t first_batch = 0) override;
   bool next(Batch& batch) override;
   double wait_seconds() const override { return complete_ ? 0 : images_.wait_seconds(); }
+  const char* unit() const override { return complete_ ? "kept features" : "img"; }
   std::vector<BadImage> bad_images() const override { return images_.bad_images(); }
   std::string cache_trouble() const override { return images_.cache_trouble(); }
   int64_t bytes() const { return static_cast<int64_t>(features_.nbytes()); }

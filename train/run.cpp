@@ -6,6 +6,7 @@
 #include "engine/digest.h"
 #include "engine/file.h"
 #include "train/feature_source.h"
+#include "train/meter.h"
 #include "train/restore.h"
 #include "train/signals.h"
 #include "train/trainer.h"
@@ -191,13 +192,11 @@ std::optional<Evaluation> test_best(Model& model, BatchSource& test, const RunFo
   const Checkpoint best = load_checkpoint(folder.file("best.safetensors"));
   for (Parameter* parameter : model.trainable())
     assign(*parameter, best.trained.at(parameter->name));
-  auto evaluation = evaluate(model, test, [&](int64_t done) {
-    console.bar(format("test of the best epoch [%lld/%lld]", static_cast<long long>(done),
-                       static_cast<long long>(test.batches())));
+  Meter meter(console, "test of the best epoch", test.samples());
+  return evaluate(model, test, [&](int64_t done) {
+    meter.show(test.samples() * done / test.batches());
     return caught_signal() == 0;
   });
-  console.clear_bar();
-  return evaluation;
 }
 
 }  // namespace
@@ -232,6 +231,10 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
   write_atomically(folder.file("config.json"), to_json(o, false) + "\n");
   Trainer trainer(state, *model, train, choice, inputs.chosen_on(), chance_of(inputs.data()),
                   folder, console);
+  const bool tests = plan.test && inputs.chosen_on() == "val" && !inputs.data().test.empty();
+  if (tests)
+    trainer.test_follows(
+        (static_cast<int64_t>(inputs.data().test.size()) - 1) / o.validation_batch_size + 1);
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return {.signal = signal};
 
@@ -247,7 +250,7 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
                    .bad_images = train.bad_images().size() + choice.bad_images().size(),
                    .warnings = state.warnings,
                    .failed = trainer.failed()};
-  if (plan.test && result.chosen_on == "val" && !inputs.data().test.empty()) {
+  if (tests) {
     const auto test = test_best(*model, inputs.test(o), folder, console);
     if (!test) return {.signal = caught_signal()};
     result.bad_images += inputs.test(o).bad_images().size();

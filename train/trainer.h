@@ -44,6 +44,8 @@ class Trainer {
   /// larger than a million, before the step is taken; Error(kWrite) if a file cannot be written,
   /// the earlier one is kept then.
   int run();
+  /// So many batches are tested after run(): part of the time left that it says.
+  void test_follows(int64_t batches) { test_batches_ = static_cast<double>(batches); }
   const std::vector<EpochRow>& rows() const { return rows_; }
   /// Why the model has learned nothing, or "" (health.h).
   std::string failed() const { return health_.failed(rows_); }
@@ -80,7 +82,8 @@ class Trainer {
   std::vector<EpochRow> rows_;
   std::optional<JsonLog> json_log_;  // with --log-json
   Health health_;
-  double evaluation_seconds_ = 0;  // of the last evaluation, for the ETA
+  // For the ETA: the last evaluation, and a batch of the slowest, which computed its features.
+  double evaluation_seconds_ = 0, batch_seconds_ = 0, test_batches_ = 0;
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
   double save_seconds_ = 0;  // that the last save took
 };
