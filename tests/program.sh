@@ -247,6 +247,10 @@ untimed jsonl/log.jsonl >wanted
 untimed jsonl_moved/log.jsonl | cmp - wanted 2>err && [ -s wanted ] && pass "are the same lines" || { diff jsonl/log.jsonl jsonl_moved/log.jsonl >err; fail "are the same lines"; }
 check "done over" $logged --epochs 1 --output jsonl --overwrite
 [ "$(wc -l <jsonl/log.jsonl)" -eq 4 ] && pass "is logged anew" || { cp jsonl/log.jsonl err; fail "is logged anew"; }
+check "a run for TensorBoard" $lspt $weights --epochs 1 --tensorboard --output board
+grep -q "brain.Event:2" board/events.out.tfevents.lspt && grep -q "epoch/eval_top1" board/events.out.tfevents.lspt &&
+  grep -q "step/loss" board/events.out.tfevents.lspt && pass "has its file" || fail "has its file"
+
 # Images that are not what they were: of another size, modified since, and the content.
 cp -r birds other_birds
 check "a run on them" "$LSPT" train --data other_birds $tiny --method linear --epochs 1 --batch-size 8 --output stamped

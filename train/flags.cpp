@@ -316,6 +316,8 @@ const std::vector<Flag>& flags() {
        "write log.jsonl too: a line on each step that is logged and on each epoch, with the names "
        "of metrics.csv",
        0, 0, "", "", false},
+      {"tensorboard", "", kTrain, kOut, &O::tensorboard, "",
+       "write the same numbers as TensorBoard reads them", 0, 0, "", "", false},
       {"strict", "", kCheck, kOut, &O::strict, "",
        "exit with 3 also where data are only doubtful: leaks, duplicates, classes without training "
        "images"},

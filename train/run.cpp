@@ -42,8 +42,10 @@ void carry_over(const RunPlan& plan, const RunFolder& folder, Console& console) 
   const Checkpoint& state = plan.state;
   write_atomically(folder.file("metrics.csv"),
                    csv_of(read_csv(plan.resumed + "/metrics.csv", state.progress.epoch)));
-  if (const auto log = plan.resumed + "/log.jsonl"; state.options.log_json && fs::exists(log))
-    write_atomically(folder.file("log.jsonl"), MappedFile::open(log, ErrorKind::kData)->bytes());
+  for (const auto& [wanted, name] : {std::pair{state.options.log_json, "log.jsonl"},
+                                     {state.options.tensorboard, EventLog::kName}})
+    if (const std::string log = plan.resumed + "/" + name; wanted && fs::exists(log))
+      write_atomically(folder.file(name), MappedFile::open(log, ErrorKind::kData)->bytes());
   const std::string path = plan.resumed + "/best.safetensors";
   if (!fs::exists(path)) return;
   try {

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "engine/file.h"
+#include "train/event_log.h"
 
 namespace lspt {
 
@@ -42,8 +43,9 @@ RunFolder::RunFolder(const std::string& path, FolderMode mode) : path_(path) {
             ": the folder is not empty. --resume ", path_,
             " continues the run in it, --overwrite replaces it");
     if (mode == FolderMode::overwrite)
-      for (const char* name : {"config.json", "metrics.csv", "log.txt", "log.jsonl", "curves.svg",
-                               "results.json", "last.safetensors", "best.safetensors"})
+      for (const char* name :
+           {"config.json", "metrics.csv", "log.txt", "log.jsonl", EventLog::kName, "curves.svg",
+            "results.json", "last.safetensors", "best.safetensors"})
         fs::remove(file(name), error);
     // A full disk or missing permission shows now, not after the first epoch.
     const std::string probe = file(kProbe);

@@ -69,6 +69,8 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
 int Trainer::run() {
   if (kept_ && !look_again()) return stop();
   if (options_.log_json) json_log_.emplace(folder_.file("log.jsonl"), progress_);
+  if (options_.tensorboard)
+    event_log_.emplace(folder_.file(EventLog::kName), progress_, train_.batches());
   while (progress_.epoch < options_.epochs && !out_of_patience()) {
     EpochRow row;
     row.epoch = progress_.epoch + 1;
@@ -194,6 +196,7 @@ void Trainer::report_step(const EpochRow& row, double loss, double seconds, int6
   // The first and the last step of an epoch always, so that short epochs are not silent.
   if (done != begun + 1 && done != steps && (done - begun) % options_.log_interval != 0) return;
   if (json_log_) json_log_->step(row, done, loss);
+  if (event_log_) event_log_->step(row, done, loss);
   const std::string rate = kept_ ? "" : format("  lr %.3g", row.lr);
   const std::string text = format(
       "Train: epoch %lld/%lld [%4lld/%lld]  loss %.4f (%.4f)  Acc@1 %.2f%s  %.1f %s/s  "
@@ -231,6 +234,7 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   row.eval_top5 = e.top5;
   rows_.push_back(row);
   if (json_log_) json_log_->epoch(row);
+  if (event_log_) event_log_->epoch(row);
   // Warnings are kept in the checkpoints that follow.
   const std::string unwell[] = {health_.epoch(rows_), look_inside(row.epoch == options_.epochs)};
   progress_ = after_epoch(progress_, options_.choose, e.top1, e.seen);

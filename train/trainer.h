@@ -7,6 +7,7 @@
 #include "models/model.h"
 #include "train/checkpoint.h"
 #include "train/console.h"
+#include "train/event_log.h"
 #include "train/head_fit.h"
 #include "train/health.h"
 #include "train/json_log.h"
@@ -80,7 +81,8 @@ class Trainer {
   double decay_ = 1;                  // of the last fit
   Schedule schedule_;
   std::vector<EpochRow> rows_;
-  std::optional<JsonLog> json_log_;  // with --log-json
+  std::optional<JsonLog> json_log_;    // with --log-json
+  std::optional<EventLog> event_log_;  // with --tensorboard
   Health health_;
   // For the ETA: the last evaluation, and a batch of the slowest, which computed its features.
   double evaluation_seconds_ = 0, batch_seconds_ = 0, test_batches_ = 0;
