@@ -1,5 +1,6 @@
 #include "engine/memory.h"
 
+#include <omp.h>
 #include <sys/resource.h>
 
 #include <bit>
@@ -16,20 +17,13 @@
 namespace lspt::memory {
 namespace {
 
-// Sizes are rounded up to one of eight steps per power of two: at most 12.5% is lost, and the
-// blocks of one step of training are found again by exact size in the next.
-size_t rounded(size_t bytes) {
-  if (bytes <= 512) return (bytes + 63) / 64 * 64 + (bytes == 0 ? 64 : 0);
-  const size_t step = std::bit_floor(bytes - 1) / 8;
-  return (bytes + step - 1) / step * step;
-}
-
 struct Pool {
   explicit Pool(Device on) : device(on) {}
   const Device device;
   std::mutex mutex;
   Blocks idle;
-  Arena* arena = nullptr;                    // in use
+  Arena* arena = nullptr;  // in use
+  Trace* trace = nullptr;
   std::unordered_map<void*, Arena*> owners;  // of blocks that are an arena's
   Stats stats;
 
@@ -75,9 +69,17 @@ Pool& pool(Device device) {
 
 }  // namespace
 
+// One of eight steps per power of two: at most 12.5% is lost, and the blocks of one step of
+// training are found again by exact size in the next.
+size_t block_bytes(size_t bytes) {
+  if (bytes <= 512) return (bytes + 63) / 64 * 64 + (bytes == 0 ? 64 : 0);
+  const size_t step = std::bit_floor(bytes - 1) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
 void* allocate(size_t bytes, Device device) {
   require(kHasCuda || device == Device::cpu, "allocate: this build has no CUDA");
-  const size_t size = rounded(bytes);
+  const size_t size = block_bytes(bytes);
   Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
   void* block = nullptr;
@@ -98,6 +100,10 @@ void* allocate(size_t bytes, Device device) {
   }
   p.stats.live_bytes += size;
   p.stats.peak_bytes = std::max(p.stats.peak_bytes, p.stats.live_bytes);
+  if (Trace* trace = p.trace) {
+    trace->events_.push_back({bytes, -1, omp_in_parallel() != 0});
+    trace->numbers_[block] = trace->next_++;
+  }
   return block;
 }
 
@@ -106,8 +112,11 @@ void release(void* data, size_t bytes, Device device) {
   Pool& p = pool(device);
   const std::lock_guard lock(p.mutex);
   const auto owner = p.owners.find(data);
-  (owner == p.owners.end() ? p.idle : owner->second->idle_)[rounded(bytes)].push_back(data);
-  p.stats.live_bytes -= rounded(bytes);
+  (owner == p.owners.end() ? p.idle : owner->second->idle_)[block_bytes(bytes)].push_back(data);
+  p.stats.live_bytes -= block_bytes(bytes);
+  if (!p.trace) return;
+  if (const auto node = p.trace->numbers_.extract(data))
+    p.trace->events_.push_back({bytes, node.mapped(), omp_in_parallel() != 0});
 }
 
 void zero(void* data, size_t bytes, Device device) {
@@ -136,6 +145,18 @@ Arena::Use::~Use() {
   Pool& p = pool(arena_.device_);
   const std::lock_guard lock(p.mutex);
   p.arena = before_;
+}
+
+Trace::Trace(Device device) : device_(device) {
+  Pool& p = pool(device_);
+  const std::lock_guard lock(p.mutex);
+  p.trace = this;
+}
+
+Trace::~Trace() {
+  Pool& p = pool(device_);
+  const std::lock_guard lock(p.mutex);
+  p.trace = nullptr;
 }
 
 Stats stats(Device device) {

@@ -57,6 +57,31 @@ class Arena {
   Blocks idle_;
 };
 
+/// What is allocated and released on a device while it lives, in order. One at a time.
+class Trace {
+ public:
+  struct Event {
+    size_t bytes;      ///< of an allocation
+    int64_t releases;  ///< the number of the allocation that is released; -1: this is one
+    bool parallel;     ///< beside those of other threads, in no certain order
+  };
+  explicit Trace(Device device);
+  ~Trace();
+  Trace(const Trace&) = delete;
+  Trace& operator=(const Trace&) = delete;
+  const std::vector<Event>& events() const { return events_; }
+
+ private:
+  friend void* allocate(size_t, Device);
+  friend void release(void*, size_t, Device);
+  Device device_;
+  std::vector<Event> events_;
+  std::map<void*, int64_t> numbers_;  // of what is not released yet
+  int64_t next_ = 0;
+};
+
+/// Bytes of the block that so many are put into.
+size_t block_bytes(size_t bytes);
 Stats stats(Device device = Device::cpu);
 void reset_peak(Device device = Device::cpu);
 /// Gives every block that is not in use back to the system.

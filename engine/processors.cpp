@@ -24,23 +24,9 @@ double quota_at(const fs::path& group) {
 
 }  // namespace
 
-int processors_by_quota(const std::string& self, const std::string& groups) {
+int processors_by_quota(const ControlGroups& groups) {
   double least = INFINITY;
-  std::ifstream file(self);
-  for (std::string line; std::getline(file, line);) {  // number:controllers:path
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    if (!controllers.empty() && ("," + controllers + ",").find(",cpu,") == std::string::npos)
-      continue;
-    const fs::path path = fs::path(line.substr(second + 1)).relative_path();
-    // In a container the group that is named may be mounted as the root itself.
-    for (const char* hierarchy : {"", "cpu", "cpu,cpuacct"}) {
-      fs::path group = fs::path(groups) / hierarchy;
-      least = std::min(least, quota_at(group));
-      for (const fs::path& part : path) least = std::min(least, quota_at(group /= part));
-    }
-  }
+  for (const fs::path& group : groups.folders("cpu")) least = std::min(least, quota_at(group));
   return std::isinf(least) ? 0 : std::max(1, static_cast<int>(std::ceil(least)));
 }
 

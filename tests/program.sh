@@ -343,6 +343,22 @@ wait $pid
 check "goes on" "$LSPT" train --resume between
 [ "$(numbers slow | tail -n +3)" = "$(numbers between | tail -n +2)" ] && pass "with that epoch" || { numbers between >err; fail "with that epoch"; }
 
+# Memory that is there (LSPT_FREE_MIB: as if so much were), and what a run would take.
+refuse "a batch that does not fit into memory" 6 "--batch-size [0-9]* is the largest that fits" env LSPT_FREE_MIB=130 $lspt --img-size 112 \
+  --batch-size 20 --cache off --epochs 1 --output too_large
+fits=$(grep -o -e '--batch-size [0-9]*' err | cut -d' ' -f2)
+[ "$(ls -A too_large 2>/dev/null | grep -c safetensors)" -eq 0 ] && [ "${fits:-0}" -ge 1 ] && [ "$fits" -lt 20 ] && pass "before anything is trained" || fail "before anything is trained"
+check "the largest that fits" env LSPT_FREE_MIB=130 $lspt --img-size 112 --batch-size "${fits:-0}" --cache off --epochs 1 --output fits
+check "the same where nobody looks" $lspt --img-size 112 --batch-size "${fits:-0}" --cache off --epochs 1 --output no_look
+check "is the same run" cmp fits/last.safetensors no_look/last.safetensors
+check "a dry run" $lspt --epochs 7 --dry-run --json --output dry
+grep -q '"images":{"train":21,"val":3,"test":12}' out && grep -q '"steps_per_epoch":3,"steps":21,' out && grep -q '"memory_needed_mib":[1-9]' out &&
+  grep -q "^memory: about .* MiB left" err && grep -q "^time: " err && pass "says what the run would take" || fail "says what the run would take"
+[ ! -e dry ] && pass "and writes nothing" || fail "and writes nothing"
+refuse "a dry run of what does not fit" 6 "out of memory" env LSPT_FREE_MIB=30 $lspt --dry-run --output dry
+check "a dry run of what is left" "$LSPT" train --resume parts --epochs 5 --dry-run --json
+grep -q '"steps":6,' out && pass "counts the steps that are left" || fail "counts the steps that are left"
+
 # Recipes.
 check "recipes lists them" "$LSPT" recipes
 grep -q "^gapt/cub_mae  *GaPT on CUB" out && pass "with what they are" || fail "with what they are"

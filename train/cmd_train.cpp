@@ -6,8 +6,8 @@
 #include "train/choice.h"
 #include "train/commands.h"
 #include "train/config_file.h"
+#include "train/dry_run.h"
 #include "train/recipe_file.h"
-#include "train/run.h"
 
 namespace lspt {
 namespace {
@@ -116,6 +116,13 @@ int run_train(Options options) {
   }
   if (options.print_config) return print_config(plan.state.options, resuming);
   const Options& o = plan.state.options;
+  if (options.dry_run) {
+    Console console;
+    Inputs inputs(o);
+    if (!resuming) inputs.load(o);
+    dry_run(std::move(plan), inputs, options.json, console);
+    return 0;
+  }
   const bool in_place = resuming && fs::exists(o.output) && fs::equivalent(o.output, plan.resumed);
   const RunFolder folder(o.output, in_place            ? FolderMode::resume
                                    : options.overwrite ? FolderMode::overwrite

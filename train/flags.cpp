@@ -288,6 +288,9 @@ const std::vector<Flag>& flags() {
        0, 0, "", "none", false},
       {"print-config", "", kTrainOnly, kOut, &O::print_config, "",
        "print the settings as config.json would have them, and stop", 0, 0, "", "", false},
+      {"dry-run", "", kTrainOnly, kOut, &O::dry_run, "",
+       "say what the run would do and take (memory, operations, steps, time), and write nothing", 0,
+       0, "", "", false},
       {"recipe", "", kTrain, kModel, &O::recipe, "NAME",
        "settings of a published run (`lspt recipes` lists them), or of a file NAME.toml; the "
        "command line goes before them",

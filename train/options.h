@@ -54,8 +54,8 @@ struct Options {
   double save_interval = 5;
   // output
   std::string output, predictions, resume, config, checkpoint;
-  bool overwrite = false, print_config = false, log_json = false, tensorboard = false, json = false,
-       strict = false, hash = false;
+  bool overwrite = false, print_config = false, dry_run = false, log_json = false,
+       tensorboard = false, json = false, strict = false, hash = false;
   int64_t log_interval = 10, topk = 5;
   // recipes and sweeps
   std::string recipe, seeds;

@@ -6,6 +6,7 @@
 #include "engine/digest.h"
 #include "engine/file.h"
 #include "train/feature_source.h"
+#include "train/memory_plan.h"
 #include "train/meter.h"
 #include "train/restore.h"
 #include "train/signals.h"
@@ -60,12 +61,6 @@ void carry_over(const RunPlan& plan, const RunFolder& folder, Console& console) 
   }
 }
 
-int64_t elements(const Parameters& parameters) {
-  int64_t count = 0;
-  for (const Parameter* parameter : parameters) count += parameter->var.value.numel();
-  return count;
-}
-
 std::string pool_text(const Options& o) {
   if (o.pool == "token") return o.pool;
   return o.pool + (o.fc_norm == "0" ? " of normalized rows" : ", then normalized");
@@ -80,6 +75,14 @@ std::string recipe_text_of(const Options& o) {
   return o.opt + rate + ", weight decay " + decay +
          format(", %lld epochs", static_cast<long long>(o.epochs)) + warm_up +
          format(", batch %lld, head from ", static_cast<long long>(o.batch_size)) + o.init_head;
+}
+
+}  // namespace
+
+int64_t elements(const Parameters& parameters) {
+  int64_t count = 0;
+  for (const Parameter* parameter : parameters) count += parameter->var.value.numel();
+  return count;
 }
 
 void say_start(Console& console, const Options& o, Model& model, const Dataset& dataset) {
@@ -111,6 +114,8 @@ void say_start(Console& console, const Options& o, Model& model, const Dataset& 
                static_cast<long long>(o.epochs), static_cast<long long>(o.warmup_epochs),
                static_cast<double>(o.epochs) / static_cast<double>(o.warmup_epochs)));
 }
+
+namespace {
 
 void say_features(Console& console, const FeatureSource* train, const FeatureSource* choice) {
   if (!train && !choice) return;
@@ -157,17 +162,6 @@ std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Consol
                                  values);
 }
 
-std::unique_ptr<Model> resumed_model(RunPlan& plan, const Inputs& inputs, const RunFolder& folder,
-                                     Console& console) {
-  check_same_data(plan, inputs);
-  if (const std::string text = modified_since(plan.state.data, inputs.data()); !text.empty())
-    console.warn(text);
-  if (plan.state.data.images.empty()) plan.state.data = inputs.digest();  // from before
-  auto model = restore(plan.state, plan.weights, ErrorKind::kUsage, console, inputs.backbone());
-  carry_over(plan, folder, console);
-  return model;
-}
-
 /// The largest class's share of the training images, in percent.
 double chance_of(const Dataset& data) {
   std::vector<int64_t> counts(data.class_names.size());
@@ -203,13 +197,24 @@ std::optional<Evaluation> test_best(Model& model, BatchSource& test, const RunFo
 
 }  // namespace
 
+std::unique_ptr<Model> model_for(RunPlan& plan, const Inputs& inputs, Console& console) {
+  if (!plan.resumed.empty()) {
+    check_same_data(plan, inputs);
+    if (const std::string text = modified_since(plan.state.data, inputs.data()); !text.empty())
+      console.warn(text);
+    if (plan.state.data.images.empty()) plan.state.data = inputs.digest();  // from before
+    return restore(plan.state, plan.weights, ErrorKind::kUsage, console, inputs.backbone());
+  }
+  plan.state.data = inputs.digest();
+  return new_model(plan.state, inputs, console);
+}
+
 RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& console) {
   Checkpoint& state = plan.state;
   Options& o = state.options;
   const bool resuming = !plan.resumed.empty();
-  if (!resuming) state.data = inputs.digest();
-  const auto model =
-      resuming ? resumed_model(plan, inputs, folder, console) : new_model(state, inputs, console);
+  const auto model = model_for(plan, inputs, console);
+  if (resuming) carry_over(plan, folder, console);
   Loader &train_images = inputs.train(o), &choice_images = inputs.choice(o);
   const auto train_features = features_for(*model, train_images);
   const auto choice_features = features_for(*model, choice_images);
@@ -237,6 +242,7 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
   if (tests)
     trainer.test_follows(
         (static_cast<int64_t>(inputs.data().test.size()) - 1) / o.validation_batch_size + 1);
+  check_memory(*model, o, inputs.data());
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return {.signal = signal};
 
