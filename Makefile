@@ -4,6 +4,7 @@
 # make format   clang-format                    make clean   remove build folders
 # make install  program, manual page, shell completion, below PREFIX (/usr/local) in DESTDIR ("");
 #               make uninstall takes them away
+# make soak     runs killed at random moments must end as undisturbed ones do, SOAK_MINUTES (5)
 # make fuzz     libFuzzer on every reader of files, FUZZ_SECONDS (60) each; needs clang
 #
 # SAN=1          address + undefined sanitizers, in a build folder of their own
@@ -89,7 +90,7 @@ groups_of = $(if $(1),$(eval $(call compile_together,$(wordlist 1,20,$(1))))$(ca
 $(foreach d,$(TOGETHER),$(call groups_of,$(filter-out $(ALONE),$(sort $(wildcard $(d)*.cpp)))))
 LIB_OBJECTS := $(GROUPS:.cpp=.o) $(call objects,$(filter-out $(GROUPED),$(LIB_SOURCES) $(TRAIN_SOURCES) $(THIRD_SOURCES)))
 
-.PHONY: all test test-gpu-code ops fuzz demo bench install uninstall format clean FORCE
+.PHONY: all test test-gpu-code ops soak fuzz demo bench install uninstall format clean FORCE
 all:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt
 
@@ -212,6 +213,10 @@ OPS := $(if $(filter 1,$(EMULATED)),$(EMULATED_BUILD),$(BUILD))/tests/ops
 ops:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(OPS)
 	@OMP_WAIT_POLICY=passive $(OPS) $(if $(OP),"$(OP)")
+
+soak:
+	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt
+	@LSPT=$(BUILD)/lspt OMP_WAIT_POLICY=passive SOAK_MINUTES=$(SOAK_MINUTES) sh tests/soak.sh
 
 # libFuzzer on every reader, from the fixtures that its target names. What a target does not call is
 # not linked.

@@ -231,6 +231,7 @@ check "a finished run again" "$LSPT" train --resume parts
 grep -q "all 3 epochs are done" parts/log.txt && pass "says that all is done" || { cp parts/log.txt err; fail "says that all is done"; }
 same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
 [ "$(cut -d, -f1-7 straight/metrics.csv)" = "$(cut -d, -f1-7 parts/metrics.csv)" ] && pass "and so is metrics.csv" || fail "and so is metrics.csv"
+[ "$(grep top1 straight/results.json)" = "$(grep top1 parts/results.json)" ] && pass "and what results.json says" || fail "and what results.json says"
 
 # Lines for other programs, once each however often the run is stopped.
 logged="$lspt $weights --warmup-epochs 9 --log-json --log-interval 1"

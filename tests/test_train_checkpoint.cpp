@@ -231,6 +231,9 @@ TEST_CASE("metrics.csv is read back up to an epoch") {
   CHECK(some[1].eval_top1 == 40.5);
   CHECK(csv_of(read_csv(folder / "m.csv", 9)) == csv_of(rows));
   CHECK(read_csv(folder / "none.csv", 9).empty());
+  rows[0].eval_top1 = 100.0 / 3;
+  CHECK(as_written(rows[0]).eval_top1 == 33.3333);
+  CHECK(csv_of({as_written(rows[0])}) == csv_of({rows[0]}));
 }
 
 TEST_CASE("curves are drawn for no epoch, one, and one with a loss that is not finite") {

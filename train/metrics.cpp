@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "ops/cross_entropy.h"
+#include "train/console.h"
 
 namespace lspt {
 namespace {
@@ -13,6 +14,20 @@ namespace {
 constexpr const char* kHeader =
     "epoch,train_loss,train_top1,eval_loss,eval_top1,eval_top5,lr,img_per_s,time_s\n";
 constexpr const char* kRow = "%lld,%.6f,%.4f,%.6f,%.4f,%.4f,%.6g,%.1f,%.1f\n";
+
+std::string line_of(const EpochRow& r) {
+  return format(kRow, static_cast<long long>(r.epoch), r.train_loss, r.train_top1, r.eval_loss,
+                r.eval_top1, r.eval_top5, r.lr, r.images_per_second, r.seconds);
+}
+
+bool read_line(const std::string& line, EpochRow& r) {
+  long long epoch = 0;
+  const int fields = std::sscanf(line.c_str(), "%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", &epoch,
+                                 &r.train_loss, &r.train_top1, &r.eval_loss, &r.eval_top1,
+                                 &r.eval_top5, &r.lr, &r.images_per_second, &r.seconds);
+  r.epoch = epoch;
+  return fields == 9;
+}
 
 }  // namespace
 
@@ -78,14 +93,14 @@ std::optional<Evaluation> evaluate(Model& model, BatchSource& loader,
 
 std::string csv_of(const std::vector<EpochRow>& rows) {
   std::string text = kHeader;
-  for (const EpochRow& r : rows) {
-    char line[256];
-    std::snprintf(line, sizeof line, kRow, static_cast<long long>(r.epoch), r.train_loss,
-                  r.train_top1, r.eval_loss, r.eval_top1, r.eval_top5, r.lr, r.images_per_second,
-                  r.seconds);
-    text += line;
-  }
+  for (const EpochRow& row : rows) text += line_of(row);
   return text;
+}
+
+EpochRow as_written(const EpochRow& row) {
+  EpochRow out;
+  read_line(line_of(row), out);
+  return out;
 }
 
 std::vector<EpochRow> read_csv(const std::string& path, int64_t last_epoch) {
@@ -94,14 +109,9 @@ std::vector<EpochRow> read_csv(const std::string& path, int64_t last_epoch) {
   std::string line;
   if (!std::getline(file, line) || line + "\n" != kHeader) return rows;
   while (std::getline(file, line)) {
-    EpochRow r;
-    long long epoch = 0;
-    const int fields = std::sscanf(line.c_str(), "%lld,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf", &epoch,
-                                   &r.train_loss, &r.train_top1, &r.eval_loss, &r.eval_top1,
-                                   &r.eval_top5, &r.lr, &r.images_per_second, &r.seconds);
-    if (fields != 9 || epoch > last_epoch) break;
-    r.epoch = epoch;
-    rows.push_back(r);
+    EpochRow row;
+    if (!read_line(line, row) || row.epoch > last_epoch) break;
+    rows.push_back(row);
   }
   return rows;
 }

@@ -41,6 +41,8 @@ struct EpochRow {
   double images_per_second = 0, seconds = 0;
 };
 std::string csv_of(const std::vector<EpochRow>& rows);
+/// The row as it comes back from the file: a run that goes on reads there what another remembers.
+EpochRow as_written(const EpochRow& row);
 /// Rows of a metrics.csv with epoch <= last_epoch; none if the file cannot be read or is not one.
 std::vector<EpochRow> read_csv(const std::string& path, int64_t last_epoch);
 

@@ -232,7 +232,7 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   row.eval_loss = e.loss;
   row.eval_top1 = e.top1;
   row.eval_top5 = e.top5;
-  rows_.push_back(row);
+  rows_.push_back(as_written(row));
   if (json_log_) json_log_->epoch(row);
   if (event_log_) event_log_->epoch(row);
   // Warnings are kept in the checkpoints that follow.
