@@ -23,7 +23,7 @@ void forget_derived(Model& model) {
 }
 
 /// What a pass over blank images allocates and releases.
-Footprint::Events pass(Model& model, int64_t images, bool training) {
+Footprint::Events blank_pass(Model& model, int64_t images, bool training) {
   const ModelConfig& config = model.config();
   const memory::Trace trace(config.device);
   {
@@ -40,10 +40,32 @@ Footprint::Events pass(Model& model, int64_t images, bool training) {
   return trace.events();
 }
 
+int64_t images_in(const std::vector<Sample>& part) { return static_cast<int64_t>(part.size()); }
+const std::vector<Sample>& chosen_on(const Dataset& data) {
+  return data.val.empty() ? data.test : data.val;
+}
+bool train_stays(Model& model, const Options& o) {
+  return model.features_stay() && !loader_options(o, true, false).random();
+}
+
 /// Of decoded images: short side as it is kept, four to three.
-double decoded_bytes(const Options& o, int64_t images) {
+double decoded_bytes(const Options& o, const Dataset& data) {
   const double side = resize_rule(loader_options(o, true, false)).side;
-  return 4 * side * side * static_cast<double>(images);
+  return 4 * side * side * static_cast<double>(images_in(data.train) + images_in(chosen_on(data)));
+}
+
+/// What comes to be on the host beside the steps: photographs being decoded, images without a
+/// cache, features.
+double kept_bytes(Model& model, const Options& o, const Dataset& data) {
+  if (model.config().device == Device::cuda) return 0;
+  const double width = model.config().vit.embed_dim, classes = model.config().num_classes;
+  const auto images = static_cast<double>(images_in(data.train));
+  double bytes = static_cast<double>(o.workers) * kWorkerBytes;
+  if (o.cache == "off") bytes += std::min(decoded_bytes(o, data), 2048 * kMebibyte);
+  if (train_stays(model, o)) bytes += 4 * width * images;
+  // Every look is kept, and copied for the fit, with what the head makes of it.
+  if (o.opt == "lbfgs") bytes += 8 * (width + classes) * images * static_cast<double>(o.epochs);
+  return bytes;
 }
 
 /// What is free where the model computes, or LSPT_FREE_MIB. On the GPU decoded images take up to
@@ -72,10 +94,10 @@ StepMemory::StepMemory(Model& model, int64_t batch) {
   for (const int64_t i : {0, 1}) {
     forget_derived(model);
     const size_t before = memory::stats(device).live_bytes;
-    pass(model, (i + 1) * b, true);  // packs weights, finds algorithms
+    blank_pass(model, (i + 1) * b, true);  // packs weights, finds algorithms
     packed = static_cast<double>(memory::stats(device).live_bytes - before);
-    train[i] = pass(model, (i + 1) * b, true);
-    evaluate[i] = pass(model, (i + 1) * b, false);
+    train[i] = blank_pass(model, (i + 1) * b, true);
+    evaluate[i] = blank_pass(model, (i + 1) * b, false);
   }
   forget_derived(model);
   training = Footprint(train[0], train[1], b);
@@ -121,30 +143,18 @@ int64_t MemoryPlan::largest(const Options& o) const {
 }
 
 MemoryPlan plan_memory(Model& model, const Options& o, const Dataset& data) {
-  const auto count = [](const auto& part) { return static_cast<int64_t>(part.size()); };
-  const bool stay = model.features_stay(), gpu = model.config().device == Device::cuda;
-  const bool train_stays = stay && !loader_options(o, true, false).random();
-  const double decoded =
-      decoded_bytes(o, count(data.train) + count(data.val.empty() ? data.test : data.val));
+  const bool gpu = model.config().device == Device::cuda;
   // Before the steps below, whose memory the C library may keep.
-  const FreeMemory there = free_for(model.config().device, decoded);
+  const FreeMemory there = free_for(model.config().device, decoded_bytes(o, data));
   MemoryPlan plan{StepMemory(model, o.batch_size), gpu};
   plan.there = there;
-  plan.train = {count(data.train), train_stays};
-  plan.choice = {count(data.val.empty() ? data.test : data.val), stay};
-  plan.test = {data.val.empty() ? 0 : count(data.test), false};
+  plan.train = {images_in(data.train), train_stays(model, o)};
+  plan.choice = {images_in(chosen_on(data)), model.features_stay()};
+  plan.test = {data.val.empty() ? 0 : images_in(data.test), false};
+  plan.kept = kept_bytes(model, o, data);
   if (!gpu) {
-    const double width = model.config().vit.embed_dim;
     plan.queued = o.workers == 0 ? 1 : 3;  // data/loader.cpp
     plan.image = 12 * o.img_size * o.img_size;
-    plan.kept = static_cast<double>(o.workers) * kWorkerBytes;
-    if (o.cache == "off") plan.kept += std::min(decoded, 2048 * kMebibyte);
-    const auto looks = static_cast<double>(plan.train.images);
-    if (train_stays) plan.kept += 4 * width * looks;
-    // And the fit's copy of them, with what the head makes of each.
-    if (o.opt == "lbfgs")
-      plan.kept += 8 * (width + static_cast<double>(model.config().num_classes)) * looks *
-                   static_cast<double>(o.epochs);
   }
   return plan;
 }
@@ -180,7 +190,8 @@ double step_bytes_bound(Model& model, int64_t images) {
 
 void check_memory(Model& model, const Options& o, const Dataset& data) {
   const int64_t images = 2 * (o.batch_size + o.validation_batch_size);
-  if (step_bytes_bound(model, images) < free_for(model.config().device, 0).bytes / 10) return;
+  const double bound = step_bytes_bound(model, images) + kept_bytes(model, o, data);
+  if (bound < free_for(model.config().device, 0).bytes / 10) return;
   require_room(plan_memory(model, o, data), o);
 }
 

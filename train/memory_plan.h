@@ -45,7 +45,7 @@ MemoryPlan plan_memory(Model& model, const Options& options, const Dataset& data
 /// Throws Error(kMemory) that says what is needed, what is there and what would fit.
 void require_room(const MemoryPlan& plan, const Options& options);
 
-/// Both, unless step_bytes_bound is under a tenth of what is there.
+/// Both, unless step_bytes_bound and what is kept are under a tenth of what is there.
 void check_memory(Model& model, const Options& options, const Dataset& data);
 /// By shapes: no step on so many images takes more.
 double step_bytes_bound(Model& model, int64_t images);
