@@ -20,8 +20,8 @@ struct Rate {
   double training = 0, evaluation = 0, operations = 0;
 };
 
-Rate measure(Model& model, Optimizer& optimizer, const Options& o, int64_t train_images,
-             int64_t evaluated) {
+Rate measure_rate(Model& model, Optimizer& optimizer, const Options& o, int64_t train_images,
+                  int64_t evaluated) {
   const ModelConfig& config = model.config();
   const int64_t size = config.vit.img_size, batch = std::min(o.batch_size, train_images);
   const auto blank = [&](int64_t images) {
@@ -76,7 +76,7 @@ void dry_run(RunPlan plan, Inputs& inputs, bool json, Console& console) {
                (fits == memory.train.images ? ", all training images" : ""));
   require_room(memory, o);
 
-  const Rate rate = measure(*model, optimizer, o, memory.train.images, memory.choice.images);
+  const Rate rate = measure_rate(*model, optimizer, o, memory.train.images, memory.choice.images);
   // With lbfgs the images of finished epochs are looked at again, and features are kept otherwise.
   const Progress& done = plan.state.progress;
   const int64_t an_epoch = batches_of(memory.train.images, o.batch_size);

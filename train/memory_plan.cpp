@@ -73,7 +73,7 @@ double kept_bytes(Model& model, const Options& o, const Dataset& data) {
 FreeMemory free_for(Device device, double decoded) {
   memory::trim(device);
   if (const char* said = std::getenv("LSPT_FREE_MIB"))
-    return {std::atof(said) * kMebibyte, "LSPT_FREE_MIB"};
+    return {std::atof(said) * kMebibyte, "this machine (LSPT_FREE_MIB)"};
   if constexpr (kHasCuda)
     if (device == Device::cuda) {
       const auto free = static_cast<double>(cuda::memory_info().free);
@@ -144,10 +144,12 @@ int64_t MemoryPlan::largest(const Options& o) const {
 
 MemoryPlan plan_memory(Model& model, const Options& o, const Dataset& data) {
   const bool gpu = model.config().device == Device::cuda;
-  // Before the steps below, whose memory the C library may keep.
-  const FreeMemory there = free_for(model.config().device, decoded_bytes(o, data));
+  // On the host before the steps, whose memory the C library may keep; on the GPU after them, when
+  // the libraries there have taken theirs.
+  const auto there = [&] { return free_for(model.config().device, decoded_bytes(o, data)); };
+  const FreeMemory before = there();
   MemoryPlan plan{StepMemory(model, o.batch_size), gpu};
-  plan.there = there;
+  plan.there = gpu ? there() : before;
   plan.train = {images_in(data.train), train_stays(model, o)};
   plan.choice = {images_in(chosen_on(data)), model.features_stay()};
   plan.test = {data.val.empty() ? 0 : images_in(data.test), false};
