@@ -56,7 +56,7 @@ CUDNN_LIBS := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib/$(ARCH_DIR) $(C
 # cuBLASLt and cuDNN are looked for there when the program first uses a GPU (engine/library.h).
 LDFLAGS += $(foreach d,$(CUDA_LIBS) $(CUDNN_LIBS),-L$(d) -Wl,-rpath,$(d))
 CUDA_LDLIBS := -lcudart_static -lpthread -ldl -lrt
-CUDA_SOURCES := $(wildcard engine/*.cu ops/*.cu ops/*/*.cu data/*.cu train/*.cu)
+CUDA_SOURCES := $(sort $(shell find engine ops data train -name '*.cu'))
 # nvcc reads a file's headers four times, two seconds in all: kernels are compiled as one file, and
 # what calls NVIDIA's libraries as another.
 LIBRARY_CALLS := engine/cuda.cu engine/gemm.cu ops/attention/fused.cu
@@ -67,8 +67,8 @@ endif
 CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_,$(strip $(ARCH)))),for the CPU only: $(if \
              $(filter 0,$(CUDA)),CUDA=0,$(if $(NVCC),nvcc is there but no cuDNN (CUDNN_HOME=DIR names it),no nvcc (CUDA_HOME=DIR names a toolkit))))
 
-LIB_SOURCES := $(wildcard engine/*.cpp ops/*.cpp ops/*/*.cpp models/*.cpp models/*/*.cpp data/*.cpp data/*/*.cpp)
-TRAIN_SOURCES := $(filter-out train/main.cpp,$(wildcard train/*.cpp))
+LIB_SOURCES := $(sort $(shell find engine ops models data -name '*.cpp'))
+TRAIN_SOURCES := $(filter-out train/command_line/main.cpp,$(sort $(shell find train -name '*.cpp')))
 TEST_SOURCES := $(filter-out tests/cudnn_plans.cpp tests/ops.cpp tests/first_program.cpp,$(wildcard tests/*.cpp))
 OPS_SOURCES := tests/ops.cpp tests/doctest.cpp $(wildcard tests/op_*.cpp)
 # Recipes are inside the program: train/recipes/gapt/cub_mae.toml is gapt/cub_mae.
@@ -79,8 +79,8 @@ objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
 
 # Half of a compiler's work is reading headers. It gets up to twenty files of a folder at once (of
 # the ops, which people try out, six); the names in their anonymous namespaces must therefore differ.
-ALONE := train/main.cpp train/optimizer.cpp
-TOGETHER := engine/ ops/[a-k] ops/[l-z] ops/attention/ train/ models/ models/weights/ data/ data/datasets/
+ALONE := train/command_line/main.cpp train/optimizer.cpp
+TOGETHER := engine/ ops/[a-k] ops/[l-z] $(addsuffix /,$(shell find ops/* models data train -type d))
 define compile_together
 GROUPS += $(BUILD)/$(basename $(firstword $(1)))-.cpp
 GROUPED += $(1)
@@ -126,10 +126,10 @@ $(BUILD)/%.o: %.cpp $(BUILD)/flags | $(BUILD)/setup.done
 	@$(CXX) $(CXXFLAGS) $(OPTIMIZE) -c $< -o $@
 
 # The folders too: a recipe that is gone leaves the program.
-$(RECIPES_CPP): $(RECIPES) $(wildcard train/recipes train/recipes/*/)
+$(RECIPES_CPP): Makefile $(RECIPES) $(wildcard train/recipes train/recipes/*/)
 	@mkdir -p $(@D)
 	@echo "  $(words $(RECIPES)) recipes"
-	@{ printf '#include "train/recipe_file.h"\nnamespace lspt {\n'; \
+	@{ printf '#include "train/settings/recipe_file.h"\nnamespace lspt {\n'; \
 	   printf 'const std::vector<EmbeddedRecipe>& embedded_recipes() {\n  static const std::vector<EmbeddedRecipe> all = {\n'; \
 	   for f in $(RECIPES); do n=$${f#train/recipes/}; printf '{"%s", R"toml(' "$${n%.toml}"; cat $$f; printf ')toml"},\n'; done; \
 	   printf '  };\n  return all;\n}\n}  // namespace lspt\n'; } >$@.tmp && mv $@.tmp $@
@@ -148,7 +148,7 @@ $(RECIPES_CPP:.cpp=.o): $(RECIPES_CPP) $(BUILD)/flags | $(BUILD)/setup.done
 $(BUILD)/liblspt.a: $(LIB_OBJECTS) $(RECIPES_CPP:.cpp=.o)
 	@rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/lspt: $(call objects,train/main.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
+$(BUILD)/lspt: $(call objects,train/command_line/main.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
 
 $(BUILD)/tests/run: $(call objects,$(TEST_SOURCES)) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
@@ -176,7 +176,7 @@ $(EMULATED_BUILD)/%.o: % $(BUILD)/flags | $(BUILD)/setup.done
 $(EMULATED_BUILD)/run: $(call objects,$(TEST_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
-$(EMULATED_BUILD)/lspt: $(call objects,train/main.cpp) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
+$(EMULATED_BUILD)/lspt: $(call objects,train/command_line/main.cpp) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) -o $@
 
 $(EMULATED_BUILD)/tests/ops: $(call objects,$(OPS_SOURCES)) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o) $(BUILD)/liblspt.a
@@ -294,5 +294,5 @@ clean:
 	rm -rf build build-san build-fuzz
 
 -include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) \
-           train/main.cpp tests/cudnn_plans.cpp tests/ops.cpp) $(CUDA_OBJECTS) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o))
+           train/command_line/main.cpp tests/cudnn_plans.cpp tests/ops.cpp) $(CUDA_OBJECTS) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o))
 -include $(FUZZ_OBJECTS:.o=.d) $(patsubst %.cpp,$(FUZZ)/%.d,$(wildcard tests/fuzz/*.cpp))

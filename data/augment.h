@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "data/resize.h"
+#include "data/images/resize.h"
 #include "engine/random.h"
 
 namespace lspt {

@@ -1,7 +1,7 @@
 /// A procedural bird: what it looks like, and a picture of it.
 #pragma once
 
-#include "data/image.h"
+#include "data/images/image.h"
 #include "engine/random.h"
 
 namespace lspt {

@@ -7,9 +7,9 @@
 #include <numeric>
 #include <unordered_map>
 
-#include "data/endings.h"
-#include "data/header.h"
-#include "data/image.h"
+#include "data/images/endings.h"
+#include "data/images/header.h"
+#include "data/images/image.h"
 #include "data/loader.h"
 #include "engine/digest.h"
 #include "engine/file.h"

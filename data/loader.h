@@ -8,7 +8,7 @@
 
 #include "data/augment.h"
 #include "data/dataset.h"
-#include "data/resize.h"
+#include "data/images/resize.h"
 #include "engine/tensor.h"
 
 namespace lspt {

@@ -21,7 +21,7 @@
 #include <string>
 
 #include "data/file_stamp.h"
-#include "data/image.h"
+#include "data/images/image.h"
 
 namespace lspt {
 

@@ -165,7 +165,8 @@ void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& 
   const Tensor weights = pack_b ? pack(plan, problem, b) : b;
   Tensor own;
   Tensor& scratch = options.room ? *options.room : own;
-  // Even of no bytes: how often a step allocates does not depend on its size (train/footprint.h).
+  // Even of no bytes: how often a step allocates does not depend on its size
+  // (train/memory/footprint.h).
   if (const size_t bytes = plan.desc.scratchpad_desc().get_size();
       !scratch || bytes > scratch.nbytes())
     scratch = Tensor({static_cast<int64_t>(bytes + 3) / 4});

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "data/image.h"
+#include "data/images/image.h"
 #include "engine/error.h"
 #include "tests/errors.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "models/model.h"
-#include "models/weights/weight_file.h"
+#include "models/weights/containers/weight_file.h"
 
 namespace lspt::golden {
 

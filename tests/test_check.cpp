@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "data/check.h"
-#include "data/header.h"
+#include "data/images/header.h"
 #include "engine/parallel.h"
 #include "tests/data_fixtures.h"
 #include "tests/mutate.h"

@@ -6,8 +6,8 @@
 #include <jpeglib.h>
 // clang-format on
 
+#include "data/images/resize.h"
 #include "data/loader.h"
-#include "data/resize.h"
 #include "tests/data_fixtures.h"
 #include "tests/mutate.h"
 

@@ -5,7 +5,7 @@
 
 #include "tests/data_fixtures.h"
 #include "tests/weights_fixture.h"
-#include "train/event_log.h"
+#include "train/output/event_log.h"
 
 namespace lspt {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "engine/text.h"
 #include "models/model.h"
+#include "models/weights/containers/safetensors.h"
 #include "models/weights/describe.h"
-#include "models/weights/safetensors.h"
 #include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
 #include "train/setup.h"

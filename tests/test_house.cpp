@@ -33,6 +33,36 @@ TEST_CASE("folders include only what lies below them") {
   CHECK(includes > 100);  // the test looks at something
 }
 
+TEST_CASE("below train/, nothing knows of commands and the command line") {
+  int rooms = 0;
+  for (const auto& entry : fs::recursive_directory_iterator("train")) {
+    if (entry.is_directory()) ++rooms;
+    const std::string room = entry.path().parent_path().string();
+    if (!entry.is_regular_file() || room == "train/commands" || room == "train/command_line")
+      continue;
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      INFO(entry.path().string(), ": ", line);
+      for (const char* above : {"#include \"train/commands/", "#include \"train/command_line/"})
+        CHECK_FALSE(line.starts_with(above));
+    }
+  }
+  CHECK(rooms >= 6);
+}
+
+TEST_CASE("a room of data, models and train has at most fifteen source files") {
+  std::map<std::string, int> files;
+  for (const char* floor : {"data", "models", "train"})
+    for (const auto& entry : fs::recursive_directory_iterator(floor))
+      if (const auto ending = entry.path().extension(); ending == ".cpp" || ending == ".cu")
+        ++files[entry.path().parent_path().string()];
+  CHECK(files.size() > 8);
+  for (const auto& [room, count] : files) {
+    INFO(room, ": ", count);
+    CHECK(count <= 15);
+  }
+}
+
 TEST_CASE("only train/ prints or exits") {
   for (const char* folder : {"engine", "ops", "models", "data"}) {
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "data/mat.h"
+#include "data/mat/mat.h"
 #include "tests/data_fixtures.h"
 #include "tests/mutate.h"
 

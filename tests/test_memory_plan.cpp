@@ -9,8 +9,8 @@
 #include "ops/cross_entropy.h"
 #include "tests/data_fixtures.h"
 #include "tests/errors.h"
-#include "train/memory_plan.h"
-#include "train/recipes.h"
+#include "train/memory/memory_plan.h"
+#include "train/settings/recipes.h"
 #include "train/step.h"
 
 using namespace lspt;

@@ -5,8 +5,8 @@
 
 #include "tests/mutate.h"
 #include "tests/weights_fixture.h"
-#include "train/recipe_file.h"
-#include "train/recipes.h"
+#include "train/settings/recipe_file.h"
+#include "train/settings/recipes.h"
 
 using namespace lspt;
 using namespace lspt::testing;

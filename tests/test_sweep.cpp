@@ -5,7 +5,7 @@
 
 #include "data/synth.h"
 #include "tests/weights_fixture.h"
-#include "train/sweep.h"
+#include "train/settings/sweep.h"
 
 using namespace lspt;
 using namespace lspt::testing;

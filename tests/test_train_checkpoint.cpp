@@ -6,8 +6,8 @@
 #include "tests/weights_fixture.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
-#include "train/recipes.h"
-#include "train/run_folder.h"
+#include "train/output/run_folder.h"
+#include "train/settings/recipes.h"
 
 using namespace lspt;
 using namespace lspt::testing;

@@ -4,9 +4,9 @@
 #include "ops/cross_entropy.h"
 #include "tests/data_fixtures.h"
 #include "tests/golden.h"
-#include "train/feature_source.h"
+#include "train/inputs/feature_source.h"
 #include "train/metrics.h"
-#include "train/npy.h"
+#include "train/output/npy.h"
 #include "train/step.h"
 
 namespace lspt {

@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "tests/weights_fixture.h"
-#include "train/manual.h"
-#include "train/recipes.h"
+#include "train/command_line/manual.h"
+#include "train/settings/recipes.h"
 
 using namespace lspt;
 using namespace lspt::testing;

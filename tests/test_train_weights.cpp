@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "models/weights/known_files.h"
-#include "models/weights/safetensors.h"
+#include "models/weights/containers/safetensors.h"
+#include "models/weights/names/known_files.h"
 #include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
 #include "train/restore.h"

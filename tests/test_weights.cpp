@@ -4,10 +4,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "models/weights/containers/encode.h"
+#include "models/weights/containers/safetensors.h"
 #include "models/weights/describe.h"
-#include "models/weights/encode.h"
 #include "models/weights/pos_embed.h"
-#include "models/weights/safetensors.h"
 #include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
 

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
+#include "models/weights/containers/pickle.h"
+#include "models/weights/containers/safetensors.h"
 #include "models/weights/describe.h"
-#include "models/weights/pickle.h"
-#include "models/weights/safetensors.h"
 #include "tests/mutate.h"
 #include "tests/weights_fixture.h"
 

@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
 
 #include "models/vit.h"
+#include "models/weights/containers/npz.h"
+#include "models/weights/containers/safetensors.h"
 #include "models/weights/describe.h"
-#include "models/weights/npz.h"
-#include "models/weights/safetensors.h"
 #include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
 

@@ -5,10 +5,10 @@
 #include <filesystem>
 
 #include "engine/digest.h"
-#include "models/weights/safetensors.h"
+#include "models/weights/containers/safetensors.h"
+#include "models/weights/containers/weight_file.h"
 #include "models/weights/sketch.h"
-#include "models/weights/weight_file.h"
-#include "train/json_text.h"
+#include "train/output/json_text.h"
 
 namespace lspt {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "models/parameter.h"
-#include "train/data_digest.h"
-#include "train/options.h"
+#include "train/inputs/data_digest.h"
+#include "train/settings/options.h"
 
 namespace lspt {
 

@@ -2,7 +2,7 @@
 /// images, and the head is fitted to all of it.
 #pragma once
 
-#include "train/kept_features.h"
+#include "train/inputs/kept_features.h"
 
 namespace lspt {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "train/choice.h"
-#include "train/console.h"
+#include "train/output/console.h"
 
 namespace lspt {
 

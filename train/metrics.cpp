@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "ops/cross_entropy.h"
-#include "train/console.h"
+#include "train/output/console.h"
 
 namespace lspt {
 namespace {

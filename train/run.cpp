@@ -5,9 +5,9 @@
 
 #include "engine/digest.h"
 #include "engine/file.h"
-#include "train/feature_source.h"
-#include "train/memory_plan.h"
-#include "train/meter.h"
+#include "train/inputs/feature_source.h"
+#include "train/memory/memory_plan.h"
+#include "train/output/meter.h"
 #include "train/restore.h"
 #include "train/signals.h"
 #include "train/trainer.h"

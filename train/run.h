@@ -1,10 +1,10 @@
 /// One training run, from settings to results.json: what train does once and sweep many times.
 #pragma once
 
-#include "train/inputs.h"
+#include "train/inputs/inputs.h"
 #include "train/metrics.h"
-#include "train/run_folder.h"
-#include "train/run_result.h"
+#include "train/output/run_folder.h"
+#include "train/output/run_result.h"
 
 namespace lspt {
 

@@ -16,7 +16,7 @@
 #include "engine/processors.h"
 #include "engine/waiting.h"
 #include "models/weights/describe.h"
-#include "models/weights/known_files.h"
+#include "models/weights/names/known_files.h"
 #include "models/weights/sketch.h"
 
 namespace lspt {

@@ -9,8 +9,8 @@
 #include "models/model.h"
 #include "models/weights/load.h"
 #include "train/checkpoint.h"
-#include "train/console.h"
-#include "train/recipes.h"
+#include "train/output/console.h"
+#include "train/settings/recipes.h"
 
 namespace lspt {
 

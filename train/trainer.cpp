@@ -6,8 +6,8 @@
 #include "engine/file.h"
 #include "ops/cross_entropy.h"
 #include "train/choice.h"
-#include "train/recipes.h"
 #include "train/restore.h"
+#include "train/settings/recipes.h"
 #include "train/signals.h"
 
 namespace lspt {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "data/datasets/layouts.h"
-#include "data/mat.h"
+#include "data/mat/mat.h"
 #include "engine/error.h"
 
 namespace lspt {

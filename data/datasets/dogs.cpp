@@ -3,7 +3,7 @@
 #include <map>
 
 #include "data/datasets/layouts.h"
-#include "data/mat.h"
+#include "data/mat/mat.h"
 #include "engine/error.h"
 
 namespace lspt {

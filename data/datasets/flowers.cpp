@@ -1,7 +1,7 @@
 // Oxford Flowers-102: labels and splits are MATLAB files. Official training is the small split of
 // 10 images a class, trnid; tstid, the large one, is for testing.
 #include "data/datasets/layouts.h"
-#include "data/mat.h"
+#include "data/mat/mat.h"
 #include "engine/error.h"
 
 namespace lspt {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data/endings.h"
+#include "data/images/endings.h"
 
 namespace lspt {
 namespace {

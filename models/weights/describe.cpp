@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "models/weights/encode.h"
-#include "models/weights/known_files.h"
+#include "models/weights/containers/encode.h"
+#include "models/weights/names/known_files.h"
 #include "models/weights/pos_embed.h"
 
 namespace lspt {

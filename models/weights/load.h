@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/weights/name_map.h"
+#include "models/weights/names/name_map.h"
 #include "models/weights/pos_embed.h"
 
 namespace lspt {

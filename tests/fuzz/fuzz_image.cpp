@@ -3,8 +3,8 @@
 // seeds: tests/golden/images/*
 #include <cstdlib>
 
-#include "data/header.h"
-#include "data/image.h"
+#include "data/images/header.h"
+#include "data/images/image.h"
 #include "engine/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

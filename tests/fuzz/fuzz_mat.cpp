@@ -1,6 +1,6 @@
 // Any bytes as a MAT-file.
 // seeds: tests/golden/mat/*.mat
-#include "data/mat.h"
+#include "data/mat/mat.h"
 #include "engine/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,5 +1,5 @@
 // seeds: tests/golden/weights/legacy*
-#include "models/weights/pickle.h"
+#include "models/weights/containers/pickle.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

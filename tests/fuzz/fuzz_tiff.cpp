@@ -2,7 +2,7 @@
 // seeds: tests/golden/images/*.tif
 #include <cstdlib>
 
-#include "data/codecs.h"
+#include "data/images/codecs.h"
 #include "engine/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

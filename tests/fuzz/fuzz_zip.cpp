@@ -1,5 +1,5 @@
 // seeds: tests/golden/weights/*.pth tests/golden/weights/*.npz
-#include "models/weights/zip.h"
+#include "models/weights/containers/zip.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -21,7 +21,7 @@ UTF8, UTF16, UTF32 = 16, 17, 18
 
 
 def tree(value):
-    """What SciPy made of a variable, in the shape of data/mat.h."""
+    """What SciPy made of a variable, in the shape of data/mat/mat.h."""
     if scipy.sparse.issparse(value):
         return {"kind": "other"}
     dims = [0, 0] if value.shape == (1, 0) else list(value.shape)  # SciPy's word for an array never written

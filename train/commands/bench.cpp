@@ -1,0 +1,200 @@
+// lspt bench: steps on random data, against the matrix product's own speed in the same run.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "engine/cuda.h"
+#include "engine/gemm.h"
+#include "engine/memory.h"
+#include "engine/parallel.h"
+#include "ops/cross_entropy.h"
+#include "train/commands/commands.h"
+#include "train/commands/peak.h"
+#include "train/settings/recipes.h"
+#include "train/setup.h"
+#include "train/step.h"
+
+namespace lspt {
+namespace {
+
+struct Result {
+  std::vector<double> seconds;  // of the timed steps, sorted
+  double operations = 0;        // of one step
+  int64_t trainable = 0;
+  std::vector<cuda::OpTime> ops = {};  // of one step, launched one by one; GPU only
+  double median() const { return seconds[seconds.size() / 2]; }
+};
+
+Result time_steps(const Options& o, bool inference) {
+  const int classes = static_cast<int>(o.classes);
+  const ModelConfig config = model_config(o, classes);
+  Model model(config);
+  Optimizer optimizer(optimizer_config(o), model.trainable());
+  const Device device = config.device;
+  const Tensor images =
+      to_device(random_tensor({o.batch_size, 3, o.img_size, o.img_size}, DType::f32, 3), device);
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < o.batch_size; ++i) labels.push_back((7 * i) % classes);
+  const Tensor targets = to_device(one_hot(labels, classes), device);
+  const auto run = [&](TrainStep& step, int64_t number) {
+    if (inference) {
+      model.forward(images);
+      return;
+    }
+    step.forward(images, targets, {42, 0, static_cast<uint64_t>(number)});
+    step.update(1e-3f);
+  };
+
+  Result out;
+  for (const Parameter* parameter : model.trainable())
+    out.trainable += parameter->var.value.numel();
+  const Capture capture = inference ? Capture() : capture_of(o, o.batch_size);
+  TrainStep step(model, optimizer, capture);
+  memory::reset_peak(device);
+  // Capturing takes the first steps.
+  const int64_t warmup = capture.batch > 0 ? std::max<int64_t>(o.warmup, 5) : o.warmup;
+  for (int64_t number = 0; number < warmup + o.iterations; ++number) {
+    const int64_t before = operation_count();
+    const double seconds = seconds_of(device, [&] { run(step, number); });
+    // What is replayed later is counted when it is launched.
+    if (number == 0) out.operations = static_cast<double>(operation_count() - before);
+    if (number >= warmup) out.seconds.push_back(seconds);
+  }
+  std::sort(out.seconds.begin(), out.seconds.end());
+  if constexpr (kHasCuda)
+    if (device == Device::cuda) {
+      TrainStep plain(model, optimizer);
+      run(plain, 0);
+      cuda::start_profile();
+      run(plain, 1);
+      out.ops = cuda::stop_profile();
+    }
+  return out;
+}
+
+/// The least time an op's operations and bytes take on this machine.
+double floor_ms(const cuda::OpTime& op, const Peak& peak) {
+  return std::max(op.operations / peak.gflops * 1e-6, op.bytes / peak.gigabytes_a_second * 1e-6);
+}
+
+void print_ops(const Result& result, const Peak& peak) {
+  if (result.ops.empty()) return;
+  std::printf("  %-28s %5s %9s %9s %6s\n", "one step by op", "calls", "ms", "floor ms", "ratio");
+  for (const cuda::OpTime& op : result.ops)
+    std::printf("  %-28s %5lld %9.3f %9.3f %6.2f\n", op.name.c_str(),
+                static_cast<long long>(op.calls), op.milliseconds, floor_ms(op, peak),
+                op.milliseconds > 0 ? floor_ms(op, peak) / op.milliseconds : 0.0);
+}
+
+int measure(Options o, const std::string& method, const std::string& dtype) {
+  set_up_machine(o);
+  const bool inference = method == "forward";
+  // Inference with prompts is VPT-shallow's: they stand beside the patches in every block.
+  o.method = !inference ? method : o.prompts > 0 ? "vpt-shallow" : "linear";
+  set_value(o, *find_flag("dtype", kTrain), dtype);
+  if (o.method == "linear" || o.method == "full") o.prompts = 0;
+  o.given.insert({"prompt-dropout", "batch-size"});
+  if (o.prompts == 0)
+    for (const char* idle : {"prompts", "prompt-dropout"}) o.given.erase(idle);
+  else
+    o.given.insert("prompts");
+  resolve(o, std::nullopt);
+
+  const ModelConfig config = model_config(o, static_cast<int>(o.classes));
+  const int64_t rows = o.batch_size * (1 + o.prompts + config.vit.num_patches());
+  Peak peak;
+  const auto measure_peak = [&] {
+    peak.measure(config.device, config.dtype, rows, config.vit.embed_dim);
+    memory::trim(config.device);  // its matrices are not the steps'
+  };
+  measure_peak();
+  const Result result = time_steps(o, inference);
+  const bool gpu = config.device == Device::cuda;
+  const size_t bytes = gpu ? memory::stats(config.device).peak_bytes : memory::process_peak_bytes();
+  measure_peak();
+
+  const double gflop = result.operations * 1e-9, median = result.median();
+  const double per_second = static_cast<double>(o.batch_size) / median;
+  const double fraction = gflop / median / peak.gflops;
+  const double memory = static_cast<double>(bytes) / (1 << 20);
+  if (o.json) {
+    nlohmann::ordered_json line = {{"model", o.model},
+                                   {"method", method},
+                                   {"dtype", dtype},
+                                   {"device", gpu ? device_text(o) : "cpu"},
+                                   {"batch_size", o.batch_size},
+                                   {"prompts", o.prompts},
+                                   {"images_per_second", per_second},
+                                   {"gflop_per_image", gflop / static_cast<double>(o.batch_size)},
+                                   {"gemm_peak_gflops", peak.gflops},
+                                   {"fraction_of_peak", fraction},
+                                   {"peak_memory_mib", memory},
+                                   {"threads", thread_count()},
+                                   {"iterations", o.iterations},
+                                   {"ms_median", 1e3 * median},
+                                   {"ms_min", 1e3 * result.seconds.front()},
+                                   {"ms_max", 1e3 * result.seconds.back()},
+                                   {"trainable_parameters", result.trainable}};
+    if (gpu) line["copy_gb_per_second"] = peak.gigabytes_a_second;
+    for (const cuda::OpTime& op : result.ops)
+      line["ops"].push_back({{"op", op.name},
+                             {"calls", op.calls},
+                             {"ms", op.milliseconds},
+                             {"floor_ms", floor_ms(op, peak)}});
+    std::printf("%s\n", line.dump().c_str());
+  } else {
+    std::printf(
+        "%-12s %-4s batch %lld, %lld prompts: %8.2f images/s, %7.1f ms a step, %6.2f "
+        "GFLOP/image, %4.1f%% of %.0f GFLOP/s, %.0f MiB\n",
+        method.c_str(), dtype.c_str(), static_cast<long long>(o.batch_size),
+        static_cast<long long>(o.prompts), per_second, 1e3 * median,
+        gflop / static_cast<double>(o.batch_size), 100 * fraction, peak.gflops, memory);
+    print_ops(result, peak);
+  }
+  std::fflush(stdout);
+  return 0;
+}
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> out;
+  std::istringstream text(list);
+  for (std::string word; std::getline(text, word, ',');) out.push_back(word);
+  return out;
+}
+
+}  // namespace
+
+int run_bench(const Options& o) {
+  std::vector<std::pair<std::string, std::string>> runs;
+  for (const std::string& method : split(o.method))
+    for (const std::string& dtype : split(o.dtype)) runs.emplace_back(method, dtype);
+  require(!runs.empty(), ErrorKind::kUsage, "--method: empty");
+  for (const char* flag : {"data", "dataset", "workers"})
+    require(o.method == "loader" || !o.has(flag), ErrorKind::kUsage, "--", flag,
+            ": has an effect with --method loader alone");
+  if (o.method == "loader") return bench_loader(o);
+  if (runs.size() == 1) return measure(o, runs[0].first, runs[0].second);
+  // A process each, so that the peak memory of one does not hide another's. No thread runs yet.
+  for (const auto& [method, dtype] : runs) {
+    const pid_t child = fork();
+    require(child >= 0, ErrorKind::kMemory, "bench: cannot start a process");
+    if (child == 0) {
+      try {
+        _exit(measure(o, method, dtype));
+      } catch (const Error& error) {
+        std::fprintf(stderr, "error: %s\n", error.what());
+        _exit(static_cast<int>(error.kind()));
+      }
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (!WIFEXITED(status)) fail(ErrorKind::kInternal, "bench: ", method, " was killed");
+    if (WEXITSTATUS(status) != 0) return WEXITSTATUS(status);
+  }
+  return 0;
+}
+
+}  // namespace lspt

@@ -1,0 +1,253 @@
+#include "train/settings/recipes.h"
+
+#include <cstdlib>
+
+#include "engine/cuda.h"
+#include "engine/error.h"
+#include "engine/kernel.h"
+
+namespace lspt {
+namespace {
+
+/// What a method is trained with that nobody said otherwise about. These are not the published
+/// settings (train/recipes has those): SGD's rates of VPT and GaPT were found for the features of
+/// one backbone and one initial head, and on another end near chance. A head of zeros starts at ln
+/// K whatever the features are, and AdamW's steps do not depend on the size of gradients: the
+/// optimum is flat within a factor of 3 (README, Settings; tests/study.sh). `full` moves the
+/// backbone little and its head a hundred times as much: layer scale that is folded into a matrix
+/// has made it small.
+constexpr int64_t kEpochs = 30, kWarmupEpochs = 2, kBatchSize = 32;
+constexpr double kScratchLr = 1e-3, kTunedHeadLrMult = 100;
+struct MethodSettings {
+  const char* method;
+  const char* opt;
+  double lr, weight_decay;
+  int64_t prompts;
+  double prompt_dropout;
+  /// With --opt sgd. Full: nobody's. VPT: 1.0 * 64 / 256, linear 2.5 * 64 / 256 (Jia et al. 2022,
+  /// base-*.yaml and demo.ipynb); GaPT: 0.1, with MoCo v3 1.0 (Yoo et al. 2023, Table 5); LSPT
+  /// follows GaPT
+  /// (*inferred*: the comparison in the paper is GaPT's).
+  double sgd_lr, sgd_lr_moco, sgd_weight_decay;
+};
+constexpr MethodSettings kSettings[] = {
+    {"linear", "lbfgs", 0, 0, 0, 0, 0.625, 0.625, 1e-4},
+    {"full", "adamw", 1e-5, 0.01, 0, 0, 0.01, 0.01, 1e-4},
+    {"vpt-shallow", "adamw", 3e-3, 0.05, 10, 0, 0.25, 0.25, 0.001},
+    {"vpt-deep", "adamw", 3e-3, 0.05, 10, 0.1, 0.25, 0.25, 0.001},
+    {"gapt", "adamw", 3e-3, 0.05, 10, 0.1, 0.1, 1.0, 0},
+    {"gspc", "adamw", 3e-3, 0.05, 10, 0.1, 0.1, 1.0, 0},
+    {"lpc", "adamw", 3e-3, 0.05, 10, 0.1, 0.1, 1.0, 0},
+    {"lspt", "adamw", 3e-3, 0.05, 10, 0.1, 0.1, 1.0, 0},
+};
+
+const MethodSettings& settings_of(const std::string& method) {
+  for (const MethodSettings& settings : kSettings)
+    if (method == settings.method) return settings;
+  const std::string near = nearest(method, method_names());
+  fail(ErrorKind::kUsage, "--method: '", method, "' is unknown",
+       near.empty() ? "" : "; did you mean " + near + "?");
+}
+
+const char* name_of(Carry carry) {
+  constexpr const char* names[] = {"lstm", "out", "gate", "none"};
+  return names[static_cast<int>(carry)];
+}
+Carry carry_of(const std::string& name) {
+  return name == "lstm"   ? Carry::lstm
+         : name == "out"  ? Carry::out
+         : name == "gate" ? Carry::gate
+                          : Carry::none;
+}
+
+/// A switch without effect is a mistake, not a wish.
+void refuse_idle_flags(const Options& o, bool prompts) {
+  const bool lstm = prompts && o.carry == "lstm";
+  const bool mean = prompts && o.gspc == "1" && o.carry != "none";
+  const struct {
+    bool used;
+    const char* needs;
+    std::vector<const char*> flags;
+  } rules[] = {
+      {prompts,
+       "a method with prompts",
+       {"prompts", "prompt-dropout", "new-prompts", "carry", "gspc", "attn-temp"}},
+      {lstm,
+       "--carry lstm",
+       {"lstm-share", "lstm-hidden", "lstm-out", "lstm-lr-mult", "forget-bias"}},
+      {mean, "--gspc 1 and a --carry", {"mean-src", "mean-norm", "mean-scope", "mean-detach"}},
+      {lstm && mean, "--carry lstm and --gspc 1", {"coding-order"}},
+      {prompts && o.carry == "gate", "--carry gate", {"gate-init"}},
+      {o.opt == "sgd", "--opt sgd", {"momentum"}},
+      {o.opt != "lbfgs",
+       "--opt sgd or adamw",
+       {"lr", "lr-base", "min-lr", "head-lr-mult", "warmup-epochs", "sched", "clip-grad"}},
+  };
+  for (const auto& rule : rules)
+    for (const char* flag : rule.flags)
+      require(rule.used || !o.asked(flag), ErrorKind::kUsage, "--", flag,
+              ": has no effect with --method ", o.method, " as it is set; it needs ", rule.needs);
+}
+
+}  // namespace
+
+bool one_look(const Options& o) { return o.opt == "lbfgs" && (o.no_aug || o.transform == "vtab"); }
+
+void resolve(Options& o, const std::optional<WeightsHint>& weights) {
+  const MethodSettings& settings = settings_of(o.method);
+  const bool moco = weights && weights->family == Family::moco_v3;
+  const auto fill = [&](const char* flag, auto& field, const auto& value) {
+    if (!o.has(flag)) field = value;
+  };
+  if (o.img_size == 0) o.img_size = vit_config(o.model).img_size;
+  fill("prompts", o.prompts, settings.prompts);
+  fill("prompt-dropout", o.prompt_dropout, settings.prompt_dropout);
+  fill("opt", o.opt, settings.opt);
+  const bool sgd = o.opt == "sgd", lbfgs = o.opt == "lbfgs";
+  require(!lbfgs || o.method == "linear", ErrorKind::kUsage,
+          "--opt lbfgs: fits a linear head; --method ", o.method, " trains more");
+  fill("epochs", o.epochs, kEpochs);
+  if (one_look(o)) o.epochs = 1;
+  fill("warmup-epochs", o.warmup_epochs, lbfgs ? 0 : std::min(kWarmupEpochs, (o.epochs + 4) / 10));
+  fill("batch-size", o.batch_size, kBatchSize);
+  fill("validation-batch-size", o.validation_batch_size, o.batch_size);
+  require(!o.has("lr") || !o.has("lr-base"), ErrorKind::kUsage,
+          "--lr-base: contradicts --lr; give one of them");
+  if (o.has("lr-base")) o.lr = o.lr_base * static_cast<double>(o.batch_size) / 256;
+  const double sgd_lr = moco ? settings.sgd_lr_moco : settings.sgd_lr;
+  // A backbone that is pretrained moves a little, from random values a lot.
+  const bool tuned = o.method == "full" && (weights || !o.weights.empty());
+  if (o.init_head == "auto") o.init_head = o.method == "full" && !tuned ? "vpt" : "zero";
+  const double adamw_lr = o.method == "full" && !tuned ? kScratchLr : settings.lr;
+  if (!o.has("lr-base")) fill("lr", o.lr, sgd ? sgd_lr : lbfgs ? 0 : adamw_lr);
+  fill("head-lr-mult", o.head_lr_mult, tuned && o.opt == "adamw" ? kTunedHeadLrMult : 1.0);
+  fill("weight-decay", o.weight_decay,
+       sgd     ? settings.sgd_weight_decay
+       : lbfgs ? 0
+               : settings.weight_decay);
+
+  const PromptConfig method = method_config(o.method, static_cast<int>(o.prompts));
+  const bool prompts = settings.prompts > 0;
+  fill("new-prompts", o.new_prompts, method.new_prompts == NewPrompts::every ? "every" : "first");
+  fill("carry", o.carry, prompts ? name_of(method.carry) : "none");
+  fill("gspc", o.gspc, prompts && method.gspc ? "1" : "0");
+  fill("attn-temp", o.attn_temp, prompts && method.attn_temp ? "1" : "0");
+  refuse_idle_flags(o, prompts);
+  require(o.new_prompts == "every" || o.carry != "none" || !prompts, ErrorKind::kUsage,
+          "--carry: none with --new-prompts first would leave the second block without prompts");
+
+  // MAE's class token saw no supervision: VPT, GaPT and MAE itself pool its patches.
+  const bool mae =
+      weights && (weights->family == Family::mae || weights->family == Family::hf_vit_mae);
+  require(
+      !o.asked("mae-norm") || (weights ? mae : !o.weights.empty()), ErrorKind::kUsage,
+      "--mae-norm: has no effect ",
+      weights ? std::string("with weights of ") + name_of(weights->family) : "without --weights",
+      "; it needs MAE's");
+  if (o.pool == "auto")
+    // What a run of ours pooled were patches: it trained the backbone without prompts.
+    o.pool = !weights || weights->pool.empty() ? (mae ? "avg" : "token")
+             : weights->pool == "avg"          ? "patches"
+                                               : weights->pool;
+  const bool mean = o.pool != "token";
+  require(mean || !o.asked("fc-norm"), ErrorKind::kUsage,
+          "--fc-norm: has no effect with --pool token, which takes no mean");
+  if (mean && o.fc_norm == "auto")
+    o.fc_norm = !weights || mae || weights->family == Family::moco_v3 ? "1"
+                : !weights->fc_norm.empty()                           ? weights->fc_norm
+                                                                      : "0";
+  require(weights || !o.weights.empty() || !o.asked("pos-interpolation"), ErrorKind::kUsage,
+          "--pos-interpolation: has no effect without --weights");
+  if (weights) o.pos_interpolation = name_of(weights->resample);
+  if (o.normalization != "auto") return;
+  o.normalization = !weights                         ? "imagenet"
+                    : weights->normalization.empty() ? normalization_of(weights->family)
+                                                     : weights->normalization;
+  require(o.normalization == "imagenet" || o.normalization == "half", ErrorKind::kUsage,
+          "--normalization: the weights' config says ", o.normalization,
+          ", which is neither imagenet nor half; give one of them");
+}
+
+void resolve_transform(Options& o, const std::string& layout) {
+  if (o.transform == "auto") o.transform = layout == "vtab" ? "vtab" : "fgvc";
+  const bool vtab = o.transform == "vtab";
+  if (o.interpolation == "auto") o.interpolation = vtab ? "bicubic" : "bilinear";
+  require(vtab || o.interpolation != "tf-bilinear", ErrorKind::kUsage,
+          "--interpolation tf-bilinear: needs --transform vtab, fgvc found");
+  require(!vtab || !o.asked("crop-rule"), ErrorKind::kUsage,
+          "--crop-rule: has no effect with --transform vtab, which does not crop");
+  require(!vtab || !o.no_aug, ErrorKind::kUsage,
+          "--no-aug: has no effect with --transform vtab, in which nothing is random");
+}
+
+ModelConfig model_config(const Options& o, int num_classes) {
+  ModelConfig config;
+  config.vit = vit_config(o.model, static_cast<int>(o.img_size));
+  PromptConfig& p = config.prompt = method_config(o.method, static_cast<int>(o.prompts));
+  p.new_prompts = o.new_prompts == "every" ? NewPrompts::every : NewPrompts::first;
+  p.carry = carry_of(o.carry);
+  p.gspc = o.gspc == "1";
+  p.dropout = static_cast<float>(o.prompt_dropout);
+  p.attn_temp = o.attn_temp == "1";
+  p.gate_init = static_cast<float>(o.gate_init);
+  p.lstm_share = o.lstm_share;
+  p.lstm_hidden = static_cast<int>(o.lstm_hidden);
+  p.lstm_residual = o.lstm_out == "residual";
+  p.mean_in = o.mean_src == "in";
+  p.mean_ln = o.mean_norm == "ln";
+  p.mean_cls = o.mean_scope == "patches+cls";
+  p.mean_detach = o.mean_detach;
+  p.forget_bias = static_cast<float>(o.forget_bias);
+  p.lstm_lr_mult = static_cast<float>(o.lstm_lr_mult);
+  p.lpc_first = o.coding_order == "lpc-then-gspc";
+  config.num_classes = num_classes;
+  config.pool = o.pool == "avg" ? Pool::avg : o.pool == "patches" ? Pool::patches : Pool::token;
+  config.fc_norm = o.fc_norm != "0";  // checkpoints from before the flag have "auto": norm of mean
+  config.head_lr_mult = static_cast<float>(o.head_lr_mult);
+  config.head_init = o.init_head == "vpt" ? HeadInit::vpt : HeadInit::zero;
+  config.dtype = o.dtype == "bf16" ? DType::bf16 : DType::f32;
+  config.device = device_of(o);
+  config.seed = static_cast<uint64_t>(o.seed);
+  return config;
+}
+
+void set_decay_groups(const Parameters& parameters, OptimizerKind kind) {
+  for (Parameter* parameter : parameters)
+    if (kind == OptimizerKind::adamw && parameter->name.find("bias") != std::string::npos)
+      parameter->weight_decay = false;
+}
+
+OptimizerConfig optimizer_config(const Options& o) {
+  OptimizerConfig config;
+  config.kind = o.opt == "adamw" ? OptimizerKind::adamw : OptimizerKind::sgd;
+  config.momentum = static_cast<float>(o.momentum);
+  config.weight_decay = static_cast<float>(o.weight_decay);
+  config.clip_grad = static_cast<float>(o.clip_grad);
+  return config;
+}
+
+Capture capture_of(const Options& o, int64_t images) {
+  const bool gpu = device_of(o) == Device::cuda;
+  const char* sync = std::getenv("LSPT_CUDA_SYNC");
+  const bool one_by_one = sync && std::string(sync) == "1";
+  require(o.cuda_graph != "on" || (gpu && !one_by_one), ErrorKind::kUsage,
+          "--cuda-graph on: ", gpu ? "contradicts LSPT_CUDA_SYNC=1" : "the device is the CPU");
+  if (!gpu || one_by_one || o.cuda_graph == "off") return {};
+  return {.batch = std::min(o.batch_size, images), .required = o.cuda_graph == "on"};
+}
+
+Device device_of(const Options& o) {
+  if (o.device == "cpu") return Device::cpu;
+  std::string why = "this build of lspt computes on the CPU only";
+  if constexpr (kHasCuda) {
+    why = cuda::unusable();
+    if (why.empty() && o.dtype.find("bf16") != std::string::npos && cuda::compute_capability() < 80)
+      why = cuda::describe() + ": bf16 needs sm_80 or newer; --dtype f32 does not";
+    if (why.empty()) return Device::cuda;
+  }
+  require(o.device != "cuda", ErrorKind::kUsage, "--device cuda: ", why,
+          "\nUse --device cpu, or auto to take a GPU only if there is one");
+  return Device::cpu;
+}
+
+}  // namespace lspt
