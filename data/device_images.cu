@@ -121,7 +121,7 @@ class Images final : public DeviceImages {
   bool resident(int64_t index) const override { return kept_[static_cast<size_t>(index)]; }
 
   Tensor batch(const std::vector<Item>& items, int size) override {
-    const Op op("crop images", 15 * static_cast<int64_t>(items.size()) * size * size);
+    const OpScope op("crop images", 15 * static_cast<int64_t>(items.size()) * size * size);
     Stage& stage = stages_[batches_++ % 2];
     LSPT_CHECK(cudaEventSynchronize(stage.copied));           // the page-locked buffer is free,
     LSPT_CHECK(cudaStreamWaitEvent(copies_, stage.read, 0));  // the GPU's once its reader is done

@@ -32,8 +32,8 @@ __global__ void set_elements(T* x, int64_t count, float value) {
 
 void accumulate(const Tensor& sum, const Tensor& x, float beta) {
   require(sum.numel() == x.numel(), "accumulate: ", x.shape(), " into ", sum.shape());
-  const Op op(beta == 0.0f ? "convert" : "accumulate",
-              bytes_of(sum, x) + (beta == 0.0f ? 0 : bytes_of(sum)));
+  const OpScope op(beta == 0.0f ? "convert" : "accumulate",
+                   bytes_of(sum, x) + (beta == 0.0f ? 0 : bytes_of(sum)));
   if (beta == 0.0f && sum.dtype() == x.dtype()) {
     LSPT_CHECK(cudaMemcpyAsync(sum.raw(), x.raw(), x.nbytes(), cudaMemcpyDeviceToDevice, stream()));
     return;
@@ -49,7 +49,7 @@ void accumulate(const Tensor& sum, const Tensor& x, float beta) {
 }
 
 void set_all(const Tensor& x, float value) {
-  const Op op("fill", bytes_of(x));
+  const OpScope op("fill", bytes_of(x));
   dispatch(x.dtype(), [&]<typename T>() {
     launch(set_elements<T>, blocks(x.numel()), kBlock, x.data<T>(), x.numel(), value);
   });

@@ -162,7 +162,7 @@ void check(cublasStatus_t status, const char* call) {
     fail_call(call, LT(cublasLtGetStatusString)(status));
 }
 
-Op::Op(const char* name, int64_t bytes, int64_t operations)
+OpScope::OpScope(const char* name, int64_t bytes, int64_t operations)
     : outer_(op_under_way), record_(kNoRecord) {
   op_under_way = name;
   nvtxRangePushA(name);
@@ -172,7 +172,7 @@ Op::Op(const char* name, int64_t bytes, int64_t operations)
   profile.records.push_back({name, bytes, operations, begin, {}});
 }
 
-Op::~Op() {
+OpScope::~OpScope() {
   if (record_ != kNoRecord) profile.records[record_].end = profile.event();
   if (profile.on) --profile.depth;
   nvtxRangePop();
@@ -206,23 +206,23 @@ MemoryInfo memory_info() {
 
 void zero(void* data, size_t bytes) {
   if (bytes == 0) return;
-  const Op op("zero", static_cast<int64_t>(bytes));
+  const OpScope op("zero", static_cast<int64_t>(bytes));
   LSPT_CHECK(cudaMemsetAsync(data, 0, bytes, stream()));
 }
 
 void copy_to_device(void* to, const void* from, size_t bytes) {
-  const Op op("copy to device", static_cast<int64_t>(bytes));
+  const OpScope op("copy to device", static_cast<int64_t>(bytes));
   LSPT_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()));
 }
 
 void copy_to_host(void* to, const void* from, size_t bytes) {
-  const Op op("copy to host", static_cast<int64_t>(bytes));
+  const OpScope op("copy to host", static_cast<int64_t>(bytes));
   LSPT_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()));
   synchronize();
 }
 
 std::shared_ptr<void> capture(const std::function<void()>& body) {
-  const Op op("capture", 0);
+  const OpScope op("capture", 0);
   // Relaxed: the loader's threads may copy on streams of their own meanwhile.
   LSPT_CHECK(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed));
   cudaGraph_t recorded{};
@@ -253,7 +253,7 @@ std::shared_ptr<void> capture(const std::function<void()>& body) {
 bool capturing() { return capture_under_way; }
 
 void replay(const std::shared_ptr<void>& graph) {
-  const Op op("replay", 0);
+  const OpScope op("replay", 0);
   LSPT_CHECK(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph.get()), stream()));
   launched();
 }

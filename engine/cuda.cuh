@@ -36,12 +36,12 @@ int64_t bytes_of(const Tensors&... tensors) {
 /// Stands in every launching function: names what is launched while it lives, for error messages,
 /// NVTX and the profile. `bytes` is what must be read and written, `operations` what must be
 /// computed.
-class Op {
+class OpScope {
  public:
-  Op(const char* name, int64_t bytes, int64_t operations = 0);
-  ~Op();
-  Op(const Op&) = delete;
-  Op& operator=(const Op&) = delete;
+  OpScope(const char* name, int64_t bytes, int64_t operations = 0);
+  ~OpScope();
+  OpScope(const OpScope&) = delete;
+  OpScope& operator=(const OpScope&) = delete;
 
  private:
   const char* outer_;

@@ -23,7 +23,7 @@ memory::data_type type_of(DType type) {
 /// One product as oneDNN prepares it; made once for every different problem. What describes its
 /// operands is kept too and only pointed elsewhere: made anew for attention's thousands of small
 /// products it cost 1% of a step.
-struct Plan {
+struct GemmPlan {
   dnnl::matmul::primitive_desc desc;
   dnnl::matmul primitive;
   std::unordered_map<int, memory> arguments;
@@ -34,29 +34,29 @@ struct Plan {
   void point(int which, const Tensor& at) { arguments.at(which).set_data_handle(at.raw()); }
 };
 
-struct Problem {
+struct GemmShape {
   int64_t m, n, k;
   bool transpose_a, transpose_b, sum, bias, residual, gelu, pack_b;
   DType in, out;
   int threads;
-  auto operator<=>(const Problem&) const = default;
+  auto operator<=>(const GemmShape&) const = default;
 };
 
 /// oneDNN's name for the residual: the operand of the only post-op, or of the one after the sum.
-int residual_argument(const Problem& p) {
+int residual_argument(const GemmShape& p) {
   return DNNL_ARG_ATTR_MULTIPLE_POST_OP(p.sum ? 1 : 0) | DNNL_ARG_SRC_1;
 }
 
-memory::desc packed_layout(const Problem& p) {
+memory::desc packed_layout(const GemmShape& p) {
   // oneDNN 2.6 multiplies deep, narrow f32 products 1.6 times faster from a transposed matrix than
   // from its own blocked layout (1976 x 768 x 3072: 215 against 132 GFLOP/s on two Zen 4 cores).
   const bool transposed = p.in == DType::f32 && p.k >= 2 * p.n;
   return {{p.k, p.n}, type_of(p.in), transposed ? Tag::ba : Tag::any};
 }
 
-Plan& plan_for(const Problem& p) {
+GemmPlan& plan_for(const GemmShape& p) {
   // Per thread: products inside a parallel loop are planned for one thread, and need no lock.
-  thread_local std::map<Problem, Plan> plans;
+  thread_local std::map<GemmShape, GemmPlan> plans;
   if (const auto it = plans.find(p); it != plans.end()) return it->second;
   const auto in = type_of(p.in), out = type_of(p.out);
   const memory::desc a({p.m, p.k}, in, p.transpose_a ? Tag::ba : Tag::ab);
@@ -73,7 +73,7 @@ Plan& plan_for(const Problem& p) {
   attributes.set_post_ops(after);
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto desc = onednn::matmul_desc(a, b, bias, c, attributes);
-  Plan plan{desc, dnnl::matmul(desc), {}};
+  GemmPlan plan{desc, dnnl::matmul(desc), {}};
   plan.add(DNNL_ARG_SRC, desc.src_desc());
   plan.add(DNNL_ARG_WEIGHTS, desc.weights_desc());
   plan.add(DNNL_ARG_DST, desc.dst_desc());
@@ -91,7 +91,7 @@ struct Packing {
 };
 
 /// B in the layout the plan wants, kept with B's memory.
-Tensor pack(const Plan& plan, const Problem& p, const Tensor& b) {
+Tensor pack(const GemmPlan& plan, const GemmShape& p, const Tensor& b) {
   const memory::desc layout = plan.desc.weights_desc();
   return derived(b, Packing{layout, p.transpose_b}, [&] {
     const Tensor packed({static_cast<int64_t>(layout.get_size() + 3) / 4});
@@ -126,13 +126,13 @@ void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, b
   require(!options.residual || options.beta == 0.0f, "gemm: residual and beta together");
   if (m == 0 || n == 0) return;
   count_operations(2 * m * n * k);
-  multiply(c, a, transpose_a, b, transpose_b, options);
+  gemm_unchecked(c, a, transpose_a, b, transpose_b, options);
 }
 
 namespace cpu {
 
-void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
-              const GemmOptions& options) {
+void gemm_unchecked(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b,
+                    bool transpose_b, const GemmOptions& options) {
   const int64_t m = c.rows(), n = c.cols(), k = transpose_a ? a.rows() : a.cols();
   // oneDNN has no product of f32 into bf16, and on older processors none of bf16 at all.
   if (a.dtype() == DType::bf16 ? !onednn::has_bf16() : c.dtype() == DType::bf16) {
@@ -140,28 +140,28 @@ void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& 
     GemmOptions same = options;
     same.residual = to_dtype(options.residual, DType::f32);
     same.pack_b = false;
-    multiply(wide, to_dtype(a, DType::f32), transpose_a, to_dtype(b, DType::f32), transpose_b,
-             same);
+    gemm_unchecked(wide, to_dtype(a, DType::f32), transpose_a, to_dtype(b, DType::f32), transpose_b,
+                   same);
     if (c.dtype() != DType::f32) copy(c, wide);
     return;
   }
   // In f32 a matrix that lies transposed, as every forward product has its weight, is multiplied at
   // 96 to 98% of the rate of a packed one: not worth a second copy of the model.
   const bool pack_b = options.pack_b && !(a.dtype() == DType::f32 && transpose_b);
-  const Problem problem{m,
-                        n,
-                        k,
-                        transpose_a,
-                        transpose_b,
-                        options.beta != 0.0f,
-                        static_cast<bool>(options.bias),
-                        static_cast<bool>(options.residual),
-                        options.gelu,
-                        pack_b,
-                        a.dtype(),
-                        c.dtype(),
-                        omp_in_parallel() ? 1 : thread_count()};
-  Plan& plan = plan_for(problem);
+  const GemmShape problem{m,
+                          n,
+                          k,
+                          transpose_a,
+                          transpose_b,
+                          options.beta != 0.0f,
+                          static_cast<bool>(options.bias),
+                          static_cast<bool>(options.residual),
+                          options.gelu,
+                          pack_b,
+                          a.dtype(),
+                          c.dtype(),
+                          omp_in_parallel() ? 1 : thread_count()};
+  GemmPlan& plan = plan_for(problem);
   const Tensor weights = pack_b ? pack(plan, problem, b) : b;
   Tensor own;
   Tensor& scratch = options.room ? *options.room : own;

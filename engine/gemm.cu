@@ -29,12 +29,12 @@ int alignment_of(const Tensor& x, int64_t row) {
   return static_cast<int>(std::min<uint64_t>(256, all & (~all + 1)));
 }
 
-struct Problem {
+struct GemmShape {
   int64_t m, n, k;
   bool transpose_a, transpose_b, accumulate, bias, tf32;
   DType in, out;
   int align_a, align_b, align_c;
-  auto operator<=>(const Problem&) const = default;
+  auto operator<=>(const GemmShape&) const = default;
 
   std::string key() const {
     std::ostringstream text;
@@ -67,7 +67,7 @@ struct Algorithm {
 };
 
 /// One product as cuBLASLt prepares it; made once for every different problem and kept for good.
-struct Plan {
+struct GemmPlan {
   cublasLtMatmulDesc_t operation{};
   cublasLtMatrixLayout_t a{}, b{}, c{};
   Algorithm algorithm;
@@ -100,8 +100,8 @@ cublasLtMatrixLayout_t layout(DType type, int64_t rows, int64_t cols) {
   return made;
 }
 
-Plan describe_problem(const Problem& p) {
-  Plan plan;
+GemmPlan describe_problem(const GemmShape& p) {
+  GemmPlan plan;
   LSPT_CHECK(LT(cublasLtMatmulDescCreate)(
       &plan.operation, p.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F));
   set(plan.operation, CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
@@ -113,12 +113,12 @@ Plan describe_problem(const Problem& p) {
   return plan;
 }
 
-void set_bias(const Plan& plan, const Tensor& bias) {
+void set_bias(const GemmPlan& plan, const Tensor& bias) {
   const void* pointer = bias.raw();
   set(plan.operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, pointer);
 }
 
-std::vector<Algorithm> candidates(const Plan& plan, const Problem& p) {
+std::vector<Algorithm> candidates(const GemmPlan& plan, const GemmShape& p) {
   cublasLtMatmulPreference_t preference{};
   LSPT_CHECK(LT(cublasLtMatmulPreferenceCreate)(&preference));
   set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, uint64_t{kWorkspace});
@@ -141,7 +141,8 @@ std::vector<Algorithm> candidates(const Plan& plan, const Problem& p) {
 }
 
 /// By timing, on a C of its own: the real one may hold what is to be added to.
-Algorithm fastest(Plan& plan, const Problem& p, const Tensor& a, const Tensor& b, const Tensor& c) {
+Algorithm fastest(GemmPlan& plan, const GemmShape& p, const Tensor& a, const Tensor& b,
+                  const Tensor& c) {
   const Tensor scratch(c.shape(), c.dtype(), Device::cuda);
   cudaEvent_t begin{}, end{};
   LSPT_CHECK(cudaEventCreate(&begin));
@@ -187,11 +188,11 @@ Choices& choices() {
 
 /// The plan for a problem; `bias` is already set in it if it is new, because the heuristic looks at
 /// its alignment.
-const Plan& plan_for(const Problem& p, const Tensor& a, const Tensor& b, const Tensor& c,
-                     const Tensor& bias) {
-  static std::map<Problem, Plan>* const plans = new std::map<Problem, Plan>;
+const GemmPlan& plan_for(const GemmShape& p, const Tensor& a, const Tensor& b, const Tensor& c,
+                         const Tensor& bias) {
+  static std::map<GemmShape, GemmPlan>* const plans = new std::map<GemmShape, GemmPlan>;
   if (const auto it = plans->find(p); it != plans->end()) return it->second;
-  Plan plan = describe_problem(p);
+  GemmPlan plan = describe_problem(p);
   if (p.bias) set_bias(plan, bias);
   cublasLtMatmulHeuristicResult_t checked{};
   const bool known =
@@ -211,35 +212,35 @@ const Plan& plan_for(const Problem& p, const Tensor& a, const Tensor& b, const T
 
 void allow_tf32(bool allow) { tf32 = allow; }
 
-void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
-              const GemmOptions& options) {
+void gemm_unchecked(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b,
+                    bool transpose_b, const GemmOptions& options) {
   if (a.dtype() == DType::f32 && c.dtype() == DType::bf16) {  // no such product in cuBLASLt
     GemmOptions same = options;
     same.residual = to_dtype(options.residual, DType::f32);
     const Tensor product = to_dtype(c, DType::f32);
-    multiply(product, a, transpose_a, b, transpose_b, same);
+    gemm_unchecked(product, a, transpose_a, b, transpose_b, same);
     return copy(c, product);
   }
   const Tensor bias = as_dtype(options.bias, c.dtype());  // as cuBLASLt wants it
   const Tensor& add = options.residual ? options.residual : c;
   const bool accumulate = options.residual || options.beta != 0.0f;
-  const Problem problem{c.rows(),
-                        c.cols(),
-                        transpose_a ? a.rows() : a.cols(),
-                        transpose_a,
-                        transpose_b,
-                        accumulate,
-                        static_cast<bool>(bias),
-                        tf32 && a.dtype() == DType::f32,
-                        a.dtype(),
-                        c.dtype(),
-                        alignment_of(a, a.cols()),
-                        alignment_of(b, b.cols()),
-                        std::min(alignment_of(c, c.cols()), alignment_of(add, c.cols()))};
-  const Plan& plan = plan_for(problem, a, b, c, bias);
+  const GemmShape problem{c.rows(),
+                          c.cols(),
+                          transpose_a ? a.rows() : a.cols(),
+                          transpose_a,
+                          transpose_b,
+                          accumulate,
+                          static_cast<bool>(bias),
+                          tf32 && a.dtype() == DType::f32,
+                          a.dtype(),
+                          c.dtype(),
+                          alignment_of(a, a.cols()),
+                          alignment_of(b, b.cols()),
+                          std::min(alignment_of(c, c.cols()), alignment_of(add, c.cols()))};
+  const GemmPlan& plan = plan_for(problem, a, b, c, bias);
   if (bias) set_bias(plan, bias);
-  const Op op("gemm", bytes_of(a, b, c) + (accumulate ? bytes_of(c) : 0),
-              2 * problem.m * problem.n * problem.k);
+  const OpScope op("gemm", bytes_of(a, b, c) + (accumulate ? bytes_of(c) : 0),
+                   2 * problem.m * problem.n * problem.k);
   check(plan.run(a.raw(), b.raw(), add.raw(), c.raw(), accumulate ? 1.0f : 0.0f), "cublasLtMatmul");
   launched();
 }

@@ -26,7 +26,7 @@ void gemm(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, b
           const GemmOptions& options = {});
 
 /// gemm once its arguments are checked.
-DECLARE_KERNEL(multiply, const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b,
+DECLARE_KERNEL(gemm_unchecked, const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b,
                bool transpose_b, const GemmOptions& options);
 
 /// Whether `options.gelu` costs no pass of its own: oneDNN's epilogue has the exact erf form,

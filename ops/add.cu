@@ -26,7 +26,7 @@ __global__ void add_repeated(T* y, const T* x, const T* r, int64_t count, int64_
 
 void add_forward(const Tensor& y, const Tensor& x, const Tensor& r, int64_t groups) {
   if (x.numel() == 0) return;
-  const Op op("add", bytes_of(y, x, r));
+  const OpScope op("add", bytes_of(y, x, r));
   const int64_t width = r.numel() / groups;
   dispatch(x.dtype(), [&]<typename T>() {
     with_width(wide(width, y, x, r), [&]<int V>() {
@@ -38,7 +38,7 @@ void add_forward(const Tensor& y, const Tensor& x, const Tensor& r, int64_t grou
 
 void sum_repeats(const Tensor& sum, float beta, const Tensor& x, int64_t groups) {
   if (sum.numel() == 0) return;
-  const Op op("sum_repeats", bytes_of(sum, x));
+  const OpScope op("sum_repeats", bytes_of(sum, x));
   const int64_t width = sum.numel() / groups, repeats = x.numel() / sum.numel();
   sum_rows(
       sum, beta, 1.0f, x,

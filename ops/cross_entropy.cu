@@ -46,7 +46,7 @@ __global__ void logit_gradients(T* dlogits, const float* dloss, const float* log
 
 void cross_entropy_forward(const Tensor& loss, const Tensor& log_sum, const Tensor& logits,
                            const Tensor& targets) {
-  const Op op("cross_entropy_forward", bytes_of(logits, targets));
+  const OpScope op("cross_entropy_forward", bytes_of(logits, targets));
   const int64_t rows = logits.dim(0);
   const Tensor losses({rows}, DType::f32, Device::cuda);
   dispatch(logits.dtype(), [&]<typename T>() {
@@ -58,7 +58,7 @@ void cross_entropy_forward(const Tensor& loss, const Tensor& log_sum, const Tens
 
 void cross_entropy_backward(const Tensor& dlogits, const Tensor& dloss, const Tensor& log_sum,
                             const Tensor& logits, const Tensor& targets) {
-  const Op op("cross_entropy_backward", bytes_of(dlogits, logits, targets));
+  const OpScope op("cross_entropy_backward", bytes_of(dlogits, logits, targets));
   dispatch(logits.dtype(), [&]<typename T>() {
     launch(logit_gradients<T>, blocks(logits.numel()), kBlock, dlogits.data<T>(),
            dloss.data<float>(), log_sum.data<float>(), logits.data<T>(), targets.data<float>(),

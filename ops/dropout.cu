@@ -22,7 +22,7 @@ __global__ void mask(T* y, const T* x, int64_t count, float p, float scale, Rand
 }  // namespace
 
 void dropout_apply(const Tensor& y, const Tensor& x, float p, const Random& stream) {
-  const Op op("dropout", bytes_of(y, x));
+  const OpScope op("dropout", bytes_of(y, x));
   dispatch(x.dtype(), [&]<typename T>() {
     launch(mask<T>, blocks(x.numel(), 4 * kBlock), kBlock, y.data<T>(), x.data<T>(), x.numel(), p,
            1.0f / (1.0f - p), stream);

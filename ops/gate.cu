@@ -57,7 +57,7 @@ __global__ void add_slope(float* dlogit, const float* sum, const float* logit) {
 
 void gate_forward(const Tensor& y, const Tensor& p_in, const Tensor& p_out, const Tensor& logits,
                   int64_t index) {
-  const Op op("gate_forward", bytes_of(y, p_in, p_out));
+  const OpScope op("gate_forward", bytes_of(y, p_in, p_out));
   dispatch(y.dtype(), [&]<typename T>() {
     with_width(wide(y.numel(), y, p_in, p_out), [&]<int V>() {
       launch(mix<V, T>, blocks(y.numel(), kBlock * V), kBlock, y.data<T>(), p_in.data<T>(),
@@ -68,7 +68,7 @@ void gate_forward(const Tensor& y, const Tensor& p_in, const Tensor& p_out, cons
 
 void gate_backward(const Tensor& dx, const Tensor& dy, const Tensor& logits, int64_t index,
                    bool out) {
-  const Op op("gate_backward", bytes_of(dx, dy));
+  const OpScope op("gate_backward", bytes_of(dx, dy));
   dispatch(dx.dtype(), [&]<typename T>() {
     with_width(wide(dx.numel(), dx, dy), [&]<int V>() {
       launch(share<V, T>, blocks(dx.numel(), kBlock * V), kBlock, dx.data<T>(), dy.data<T>(),
@@ -79,7 +79,7 @@ void gate_backward(const Tensor& dx, const Tensor& dy, const Tensor& logits, int
 
 void gate_logit_backward(const Tensor& dlogits, const Tensor& dy, const Tensor& p_in,
                          const Tensor& p_out, const Tensor& logits, int64_t index) {
-  const Op op("gate_logit_backward", bytes_of(dy, p_in, p_out));
+  const OpScope op("gate_logit_backward", bytes_of(dy, p_in, p_out));
   const int64_t chunks = (dy.numel() + kWarpElements - 1) / kWarpElements;
   const Tensor sums({chunks}, DType::f32, Device::cuda), sum({1}, DType::f32, Device::cuda);
   dispatch(dy.dtype(), [&]<typename T>() {

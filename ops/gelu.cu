@@ -38,7 +38,7 @@ __global__ void times_slope(T* dx, const T* dy, const T* slope, int64_t count) {
 }  // namespace
 
 void gelu_forward(const Tensor& y, const Tensor& slope, const Tensor& x) {
-  const Op op("gelu_forward", bytes_of(y, slope, x));
+  const OpScope op("gelu_forward", bytes_of(y, slope, x));
   dispatch(x.dtype(), [&]<typename T>() {
     with_width(wide(x.numel(), y, slope, x), [&]<int V>() {
       launch(apply<V, T>, blocks(x.numel(), kBlock * V), kBlock, y.data<T>(),
@@ -49,7 +49,7 @@ void gelu_forward(const Tensor& y, const Tensor& slope, const Tensor& x) {
 
 void gelu_backward(const Tensor& dx, const Tensor& dy, const Tensor& slope) {
   require(dy.same_layout(slope), "gelu: gradient ", dy.shape(), " for ", slope.shape());
-  const Op op("gelu_backward", bytes_of(dx, dy, slope));
+  const OpScope op("gelu_backward", bytes_of(dx, dy, slope));
   dispatch(slope.dtype(), [&]<typename T>() {
     with_width(wide(dx.numel(), dx, dy, slope), [&]<int V>() {
       launch(times_slope<V, T>, blocks(dx.numel(), kBlock * V), kBlock, dx.data<T>(), dy.data<T>(),

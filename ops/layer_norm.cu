@@ -118,7 +118,7 @@ __global__ void affine_chunks(float* sums, const T* dy, const T* x, const float*
 
 void layer_norm_forward(const Tensor& y, const Tensor& statistics, const Tensor& x,
                         const Tensor& weight, const Tensor& bias, float eps) {
-  const Op op("layer_norm_forward", bytes_of(y, statistics, x, weight, bias));
+  const OpScope op("layer_norm_forward", bytes_of(y, statistics, x, weight, bias));
   dispatch(x.dtype(), [&]<typename T>() {
     with_width(wide(x.cols(), y, x, weight, bias), [&]<int V>() {
       launch(normalize<V, T>, blocks(x.rows(), kRowWarps), 32 * kRowWarps, y.data<T>(),
@@ -130,8 +130,8 @@ void layer_norm_forward(const Tensor& y, const Tensor& statistics, const Tensor&
 
 void layer_norm_backward(const Tensor& dx, float beta, const Tensor& dy, const Tensor& x,
                          const Tensor& weight, const Tensor& statistics) {
-  const Op op("layer_norm_backward",
-              bytes_of(dx, dy, x, weight, statistics) + (beta == 0.0f ? 0 : bytes_of(dx)));
+  const OpScope op("layer_norm_backward",
+                   bytes_of(dx, dy, x, weight, statistics) + (beta == 0.0f ? 0 : bytes_of(dx)));
   dispatch(x.dtype(), [&]<typename T>() {
     dispatch(dx.dtype(), [&]<typename D>() {
       with_width(wide(x.cols(), dx, dy, x, weight), [&]<int V>() {
@@ -145,7 +145,7 @@ void layer_norm_backward(const Tensor& dx, float beta, const Tensor& dy, const T
 
 void layer_norm_affine_backward(const Tensor& dweight, const Tensor& dbias, const Tensor& dy,
                                 const Tensor& x, const Tensor& statistics) {
-  const Op op("layer_norm_affine_backward", bytes_of(dweight, dbias, dy, x, statistics));
+  const OpScope op("layer_norm_affine_backward", bytes_of(dweight, dbias, dy, x, statistics));
   const int64_t rows = x.rows(), width = x.cols();
   const int64_t chunk = std::max<int64_t>(64, (rows + 511) / 512),
                 chunks = (rows + chunk - 1) / chunk;

@@ -9,7 +9,7 @@ namespace lspt::cuda {
 void column_sum(const Tensor& sum, const Tensor& x, float beta) {
   require(sum.numel() == x.cols() && sum.dtype() == DType::f32, "column_sum: ", x.shape(), " into ",
           sum.shape());
-  const Op op("column_sum", bytes_of(sum, x));
+  const OpScope op("column_sum", bytes_of(sum, x));
   sum_rows(sum, beta, 1.0f, x, {.rows = x.rows(), .row_stride = x.cols()});
 }
 

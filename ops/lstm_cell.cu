@@ -70,7 +70,7 @@ const float* floats(const Tensor& x) { return x ? x.data<float>() : nullptr; }
 
 void lstm_forward(const Tensor& h, const Tensor& c, const Tensor& gates, const Tensor& a,
                   const Tensor& bias, const Tensor& previous) {
-  const Op op("lstm_forward", bytes_of(h, c, gates, a, bias, previous));
+  const OpScope op("lstm_forward", bytes_of(h, c, gates, a, bias, previous));
   const int64_t width = c.dim(1);
   dispatch(h.dtype(), [&]<typename T>() {
     with_width(wide(width, h, c, gates, a, bias, previous), [&]<int V>() {
@@ -83,7 +83,7 @@ void lstm_forward(const Tensor& h, const Tensor& c, const Tensor& gates, const T
 
 void lstm_backward(const Tensor& da, const Tensor& dprevious, const Tensor& dh, const Tensor& dc,
                    const Tensor& gates, const Tensor& c, const Tensor& previous) {
-  const Op op("lstm_backward", bytes_of(da, dprevious, dh, dc, gates, c, previous));
+  const OpScope op("lstm_backward", bytes_of(da, dprevious, dh, dc, gates, c, previous));
   const int64_t width = c.dim(1);
   dispatch(da.dtype(), [&]<typename T>() {
     with_width(wide(width, da, dprevious, dh, dc, gates, c, previous), [&]<int V>() {

@@ -34,7 +34,7 @@ __global__ void gather(T* rows, const float* images, int64_t total, int channels
 }  // namespace
 
 void gather_patches(const Tensor& rows, const Tensor& images, int64_t patch) {
-  const Op op("gather_patches", bytes_of(rows, images));
+  const OpScope op("gather_patches", bytes_of(rows, images));
   dispatch(rows.dtype(), [&]<typename T>() {
     with_width(wide(patch, rows, images), [&]<int V>() {
       launch(gather<V, T>, blocks(rows.numel(), kBlock * V), kBlock, rows.data<T>(),

@@ -27,8 +27,9 @@ __global__ void spread(S* dx, float beta, const T* dy, int64_t total, int64_t ro
 
 void patch_pool_forward(const Tensor& y, const Tensor& x, int64_t begin, int64_t end) {
   const int64_t images = x.dim(0), width = x.dim(2), stride = x.dim(1) * width;
-  const Op op("patch_pool_forward", bytes_of(y) + images * (end - begin) * width *
-                                                      static_cast<int64_t>(size_of(x.dtype())));
+  const OpScope op(
+      "patch_pool_forward",
+      bytes_of(y) + images * (end - begin) * width * static_cast<int64_t>(size_of(x.dtype())));
   sum_rows(y, 0.0f, 1.0f / static_cast<float>(end - begin), x,
            {.groups = images,
             .group_stride = stride,
@@ -40,7 +41,7 @@ void patch_pool_forward(const Tensor& y, const Tensor& x, int64_t begin, int64_t
 void patch_pool_backward(const Tensor& dx, float beta, const Tensor& dy, int64_t begin,
                          int64_t end) {
   const int64_t width = dx.dim(2), total = dx.dim(0) * (end - begin) * width;
-  const Op op(
+  const OpScope op(
       "patch_pool_backward",
       bytes_of(dy) + total * static_cast<int64_t>(size_of(dx.dtype())) * (beta == 0.0f ? 1 : 2));
   dispatch(dx.dtype(), [&]<typename S>() {

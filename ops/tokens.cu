@@ -30,9 +30,9 @@ void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from
   const int64_t width = to.cols(), run = count * width, total = to.dim(0) * run;
   const int64_t to_pitch = to.dim(1) * width,
                 from_pitch = from.rank() == 2 ? 0 : from.dim(1) * width;
-  const Op op("copy_tokens",
-              total * static_cast<int64_t>(size_of(from.dtype()) +
-                                           size_of(to.dtype()) * (beta == 0.0f ? 1 : 2)));
+  const OpScope op("copy_tokens",
+                   total * static_cast<int64_t>(size_of(from.dtype()) +
+                                                size_of(to.dtype()) * (beta == 0.0f ? 1 : 2)));
   dispatch(to.dtype(), [&]<typename S>() {
     dispatch(from.dtype(), [&]<typename T>() {
       with_width(wide(width, to, from), [&]<int V>() {
@@ -46,9 +46,9 @@ void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from
 void copy_columns(const Tensor& to, int64_t to_at, float beta, const Tensor& from, int64_t from_at,
                   int64_t count) {
   const int64_t total = to.rows() * count;
-  const Op op("copy_columns",
-              total * static_cast<int64_t>(size_of(from.dtype()) +
-                                           size_of(to.dtype()) * (beta == 0.0f ? 1 : 2)));
+  const OpScope op("copy_columns",
+                   total * static_cast<int64_t>(size_of(from.dtype()) +
+                                                size_of(to.dtype()) * (beta == 0.0f ? 1 : 2)));
   const bool is_wide =
       wide(count, to, from) && (to_at | from_at | to.cols() | from.cols()) % kWide == 0;
   dispatch(to.dtype(), [&]<typename S>() {
@@ -63,8 +63,8 @@ void copy_columns(const Tensor& to, int64_t to_at, float beta, const Tensor& fro
 
 void sum_images(const Tensor& sum, float beta, const Tensor& x, int64_t at) {
   const int64_t width = x.cols(), images = x.dim(0);
-  const Op op("sum_images",
-              bytes_of(sum) + images * sum.numel() * static_cast<int64_t>(size_of(x.dtype())));
+  const OpScope op("sum_images",
+                   bytes_of(sum) + images * sum.numel() * static_cast<int64_t>(size_of(x.dtype())));
   sum_rows(sum, beta, 1.0f, x,
            {.rows = images, .row_stride = x.dim(1) * width, .offset = at * width});
 }

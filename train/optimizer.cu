@@ -113,7 +113,7 @@ int64_t bytes_of_updates(const std::vector<Update>& updates) {
 
 void sgd_update(const Tensor& rates, const std::vector<Update>& updates,
                 const OptimizerConfig& config) {
-  const Op op("sgd_update", bytes_of_updates(updates));
+  const OpScope op("sgd_update", bytes_of_updates(updates));
   for_tables(updates, [&](const Table& table, unsigned count) {
     launch(sgd, count, kBlock, rates.data<float>(), table, config.momentum);
   });
@@ -121,7 +121,7 @@ void sgd_update(const Tensor& rates, const std::vector<Update>& updates,
 
 void adamw_update(const Tensor& rates, const std::vector<Update>& updates,
                   const OptimizerConfig& config) {
-  const Op op("adamw_update", bytes_of_updates(updates));
+  const OpScope op("adamw_update", bytes_of_updates(updates));
   for_tables(updates, [&](const Table& table, unsigned count) {
     launch(adamw, count, kBlock, rates.data<float>(), table, config.beta1, config.beta2,
            config.epsilon);
@@ -129,7 +129,7 @@ void adamw_update(const Tensor& rates, const std::vector<Update>& updates,
 }
 
 void measure_gradients(const Tensor& rates, const std::vector<Update>& updates, float limit) {
-  const Op op("measure_gradients", 0);
+  const OpScope op("measure_gradients", 0);
   int64_t all = 0;
   for_tables(updates, [&](const Table&, unsigned count) { all += count; });
   const Tensor sums({all}, DType::f32, Device::cuda), sum({1}, DType::f32, Device::cuda);

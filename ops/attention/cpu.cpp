@@ -166,7 +166,7 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
       h.gather(q, 0, image, head);
       h.gather(k, 1, image, head);
       h.gather(v, 2, image, head);
-      multiply(scores, q, false, k, true, small);
+      gemm_unchecked(scores, q, false, k, true, small);
       float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       for (int64_t i = 0; i < h.queries; ++i) {
         const auto [largest, sum] =
@@ -175,7 +175,7 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
         log_sums[i] = largest * h.scale + std::log(sum);
         sums.data<float>()[i] = sum;
       }
-      multiply(mixed, p, false, v, false, small);
+      gemm_unchecked(mixed, p, false, v, false, small);
       T* out = y.data<T>() + image * h.queries * h.width + head * h.depth;
       for (int64_t i = 0; i < h.queries; ++i) {
         const float inverse = 1.0f / sums.data<float>()[i];
@@ -202,8 +202,8 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
       const T* from = dy.data<T>() + image * h.queries * h.width + head * h.depth;
       for (int64_t i = 0; i < h.queries; ++i)
         std::copy_n(from + i * h.width, h.depth, g.data<T>() + i * h.depth);
-      multiply(scores, q, false, k, true, small);
-      multiply(dp, g, false, v, true, small);
+      gemm_unchecked(scores, q, false, k, true, small);
+      gemm_unchecked(dp, g, false, v, true, small);
       const float* log_sums = log_sum.data<float>() + (image * inputs.heads + head) * h.queries;
       float dt = 0;
       for (int64_t i = 0; i < h.queries; ++i) {
@@ -234,12 +234,12 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
         const int64_t count = which == 0 ? h.queries : h.tokens;
         for (int64_t i = 0; i < count; ++i) narrow(to + i * pitch, rows + i * h.depth, h.depth);
       };
-      multiply(dv, p, true, g, false, small);
+      gemm_unchecked(dv, p, true, g, false, small);
       scatter(dv, 2);
-      multiply(dk, ds, true, q, false, small);
+      gemm_unchecked(dk, ds, true, q, false, small);
       scatter(dk, 1);
       if (dqkv) {
-        multiply(dq, ds, false, k, false, small);
+        gemm_unchecked(dq, ds, false, k, false, small);
         scatter(dq, 0);
       }
     });

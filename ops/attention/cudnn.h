@@ -104,7 +104,7 @@ struct Target {
 using Extents = std::array<int64_t, 4>;
 
 /// A tensor of a graph.
-struct Node {
+struct GraphTensor {
   Extents extents, strides;  // in elements
   void* descriptor;          // the graph's
 };

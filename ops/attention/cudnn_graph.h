@@ -11,25 +11,26 @@ namespace lspt::cuda::cudnn {
 class Graph {
  public:
   /// In device memory, from a multiple of 16 bytes on.
-  Node tensor(int64_t id, cudnnDataType_t type, const Extents& extents, const Extents& strides) {
+  GraphTensor tensor(int64_t id, cudnnDataType_t type, const Extents& extents,
+                     const Extents& strides) {
     return add_tensor(id, type, extents, strides, Place::device);
   }
   /// An f32 in host memory.
-  Node number(int64_t id) {
+  GraphTensor number(int64_t id) {
     return add_tensor(id, CUDNN_DATA_FLOAT, {1, 1, 1, 1}, {1, 1, 1, 1}, Place::host);
   }
   /// Between operations, row-major.
-  Node between(cudnnDataType_t type, const Extents& e) {
+  GraphTensor between(cudnnDataType_t type, const Extents& e) {
     return add_tensor(next_id_++, type, e, {e[1] * e[2] * e[3], e[2] * e[3], e[3], 1},
                       Place::nowhere);
   }
 
   /// a b in the last two dimensions.
-  Node matmul(const Node& a, const Node& b) {
+  GraphTensor matmul(const GraphTensor& a, const GraphTensor& b) {
     return matmul(
         a, b, between(CUDNN_DATA_FLOAT, {a.extents[0], a.extents[1], a.extents[2], b.extents[3]}));
   }
-  Node matmul(const Node& a, const Node& b, const Node& out) {
+  GraphTensor matmul(const GraphTensor& a, const GraphTensor& b, const GraphTensor& out) {
     Descriptor settings(CUDNN_BACKEND_MATMUL_DESCRIPTOR);
     settings.set(CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_DATA_FLOAT);
     Descriptor operation(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR);
@@ -41,19 +42,21 @@ class Graph {
   }
 
   /// f(a), or f(a, b) with b repeated along dimensions where it has one entry.
-  Node pointwise(cudnnPointwiseMode_t f, const Node& a) {
+  GraphTensor pointwise(cudnnPointwiseMode_t f, const GraphTensor& a) {
     return pointwise(f, a, nullptr, between(CUDNN_DATA_FLOAT, a.extents));
   }
-  Node pointwise(cudnnPointwiseMode_t f, const Node& a, const Node& b) {
+  GraphTensor pointwise(cudnnPointwiseMode_t f, const GraphTensor& a, const GraphTensor& b) {
     return pointwise(f, a, &b, between(CUDNN_DATA_FLOAT, a.extents));
   }
-  Node pointwise(cudnnPointwiseMode_t f, const Node& a, const Node& b, const Node& out) {
+  GraphTensor pointwise(cudnnPointwiseMode_t f, const GraphTensor& a, const GraphTensor& b,
+                        const GraphTensor& out) {
     return pointwise(f, a, &b, out);
   }
 
   /// Sum or maximum over the last dimension, which keeps one entry.
-  Node reduce(cudnnReduceTensorOp_t f, const Node& a) {
-    const Node out = between(CUDNN_DATA_FLOAT, {a.extents[0], a.extents[1], a.extents[2], 1});
+  GraphTensor reduce(cudnnReduceTensorOp_t f, const GraphTensor& a) {
+    const GraphTensor out =
+        between(CUDNN_DATA_FLOAT, {a.extents[0], a.extents[1], a.extents[2], 1});
     Descriptor settings(CUDNN_BACKEND_REDUCTION_DESCRIPTOR);
     settings.set(CUDNN_ATTR_REDUCTION_OPERATOR, f);
     settings.set(CUDNN_ATTR_REDUCTION_COMP_TYPE, CUDNN_DATA_FLOAT);
@@ -65,8 +68,8 @@ class Graph {
   }
 
   /// The same elements with the last two dimensions exchanged, as `type`.
-  Node transpose(const Node& a, cudnnDataType_t type) {
-    const Node out =
+  GraphTensor transpose(const GraphTensor& a, cudnnDataType_t type) {
+    const GraphTensor out =
         add_tensor(next_id_++, type, swapped(a.extents), swapped(a.strides), Place::nowhere);
     Descriptor operation(CUDNN_BACKEND_OPERATION_RESHAPE_DESCRIPTOR);
     operation.set(CUDNN_ATTR_OPERATION_RESHAPE_XDESC, a.descriptor);
@@ -106,8 +109,8 @@ class Graph {
     return kept_.emplace_back(std::move(descriptor)).get();
   }
 
-  Node add_tensor(int64_t id, cudnnDataType_t type, const Extents& extents, const Extents& strides,
-                  Place place) {
+  GraphTensor add_tensor(int64_t id, cudnnDataType_t type, const Extents& extents,
+                         const Extents& strides, Place place) {
     Descriptor tensor(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
     tensor.set(CUDNN_ATTR_TENSOR_UNIQUE_ID, id);
     tensor.set(CUDNN_ATTR_TENSOR_DATA_TYPE, type);
@@ -125,7 +128,8 @@ class Graph {
     add(std::move(operation));
   }
 
-  Node pointwise(cudnnPointwiseMode_t f, const Node& a, const Node* b, const Node& out) {
+  GraphTensor pointwise(cudnnPointwiseMode_t f, const GraphTensor& a, const GraphTensor* b,
+                        const GraphTensor& out) {
     Descriptor settings(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
     settings.set(CUDNN_ATTR_POINTWISE_MODE, f);
     settings.set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);

@@ -15,7 +15,7 @@
 namespace lspt::cuda {
 namespace {
 
-using cudnn::Graph, cudnn::Node;
+using cudnn::Graph, cudnn::GraphTensor;
 
 constexpr auto kF32 = CUDNN_DATA_FLOAT;
 constexpr auto kBf16 = CUDNN_DATA_BFLOAT16;
@@ -31,24 +31,24 @@ struct Tensors {
   Graph& graph;
   const FusedAttention& p;
 
-  Node of_q(Id id) const {
+  GraphTensor of_q(Id id) const {
     return graph.tensor(id, kBf16, {p.batch, p.heads, p.queries, p.depth},
                         {p.q_image, p.depth, p.q_row, 1});
   }
-  Node of_kv(Id id) const {
+  GraphTensor of_kv(Id id) const {
     return graph.tensor(id, kBf16, {p.batch, p.heads, p.keys, p.depth},
                         {p.kv_image, p.depth, p.kv_row, 1});
   }
-  Node of_kv_transposed(Id id) const {
+  GraphTensor of_kv_transposed(Id id) const {
     return graph.tensor(id, kBf16, {p.batch, p.heads, p.depth, p.keys},
                         {p.kv_image, p.depth, 1, p.kv_row});
   }
-  Node of_y(Id id) const {
+  GraphTensor of_y(Id id) const {
     const int64_t width = p.heads * p.depth;
     return graph.tensor(id, kBf16, {p.batch, p.heads, p.queries, p.depth},
                         {p.queries * width, p.depth, width, 1});
   }
-  Node of_rows(Id id) const {
+  GraphTensor of_rows(Id id) const {
     return graph.tensor(id, kF32, {p.batch, p.heads, p.queries, 1},
                         {p.heads * p.queries, p.queries, 1, 1});
   }
@@ -60,16 +60,16 @@ struct Tensors {
 Graph forward_graph(const FusedAttention& problem) {
   Graph g;
   const Tensors t{g, problem};
-  const Node q = t.of_q(kQ), k_t = t.of_kv_transposed(kK), v = t.of_kv(kV);
+  const GraphTensor q = t.of_q(kQ), k_t = t.of_kv_transposed(kK), v = t.of_kv(kV);
   // s = scale q k^T,  e = exp(s - max s)
-  const Node s = g.pointwise(kMul, g.matmul(q, k_t), g.number(kScale));
-  const Node largest = g.reduce(kMax, s);
-  const Node e = g.pointwise(kExp, g.pointwise(kSub, s, largest));
+  const GraphTensor s = g.pointwise(kMul, g.matmul(q, k_t), g.number(kScale));
+  const GraphTensor largest = g.reduce(kMax, s);
+  const GraphTensor e = g.pointwise(kExp, g.pointwise(kSub, s, largest));
   // log_sum = max s + log sum e
-  const Node sum = g.reduce(kSum, e);
+  const GraphTensor sum = g.reduce(kSum, e);
   g.pointwise(kAdd, largest, g.pointwise(kLog, sum), t.of_rows(kLogSum));
   // y = (e / sum e) v
-  const Node p = g.pointwise(kDiv, e, sum, g.between(kBf16, e.extents));
+  const GraphTensor p = g.pointwise(kDiv, e, sum, g.between(kBf16, e.extents));
   g.matmul(p, v, t.of_y(kY));
   return g;
 }
@@ -77,19 +77,20 @@ Graph forward_graph(const FusedAttention& problem) {
 Graph backward_graph(const FusedAttention& problem) {
   Graph g;
   const Tensors t{g, problem};
-  const Node q = t.of_q(kQ), k_t = t.of_kv_transposed(kK), v_t = t.of_kv_transposed(kV);
-  const Node y = t.of_y(kY), dy = t.of_y(kDy), scale = g.number(kScale);
+  const GraphTensor q = t.of_q(kQ), k_t = t.of_kv_transposed(kK), v_t = t.of_kv_transposed(kV);
+  const GraphTensor y = t.of_y(kY), dy = t.of_y(kDy), scale = g.number(kScale);
   // dots = rowsum(dy y)
-  const Node sum = g.reduce(kSum, g.pointwise(kMul, dy, y));
-  const Node dots = g.pointwise(kMul, sum, g.number(kOne), t.of_rows(kDots));
+  const GraphTensor sum = g.reduce(kSum, g.pointwise(kMul, dy, y));
+  const GraphTensor dots = g.pointwise(kMul, sum, g.number(kOne), t.of_rows(kDots));
   // p = exp(scale q k^T - log_sum)
-  const Node s = g.pointwise(kMul, g.matmul(q, k_t), scale);
-  const Node p = g.pointwise(kExp, g.pointwise(kSub, s, t.of_rows(kLogSum)));
+  const GraphTensor s = g.pointwise(kMul, g.matmul(q, k_t), scale);
+  const GraphTensor p = g.pointwise(kExp, g.pointwise(kSub, s, t.of_rows(kLogSum)));
   // dv = p^T dy
   g.matmul(g.transpose(p, kBf16), dy, t.of_kv(kDv));
   // ds = scale p (dy v^T - dots)
-  const Node dp = g.pointwise(kSub, g.matmul(dy, v_t), dots);
-  const Node ds = g.pointwise(kMul, g.pointwise(kMul, dp, p), scale, g.between(kBf16, p.extents));
+  const GraphTensor dp = g.pointwise(kSub, g.matmul(dy, v_t), dots);
+  const GraphTensor ds =
+      g.pointwise(kMul, g.pointwise(kMul, dp, p), scale, g.between(kBf16, p.extents));
   // dk = ds^T q
   g.matmul(g.transpose(ds, kBf16), q, t.of_kv(kDk));
   // dq = ds k
@@ -200,9 +201,9 @@ bool fused_attention_usable(const FusedAttention& problem, bool backward) {
 
 void fused_attention_forward(const FusedAttention& problem, const void* q, const void* k,
                              const void* v, void* y, float* log_sum) {
-  const Op op("fused attention",
-              2 * (2 * q_elements(problem) + 2 * kv_elements(problem)) + 4 * rows(problem),
-              4 * rows(problem) * problem.keys * problem.depth);
+  const OpScope op("fused attention",
+                   2 * (2 * q_elements(problem) + 2 * kv_elements(problem)) + 4 * rows(problem),
+                   4 * rows(problem) * problem.keys * problem.depth);
   run(problem, false,
       {{kQ, q}, {kK, k}, {kV, v}, {kY, y}, {kLogSum, log_sum}, {kScale, &problem.scale}});
 }
@@ -210,9 +211,9 @@ void fused_attention_forward(const FusedAttention& problem, const void* q, const
 void fused_attention_backward(const FusedAttention& problem, const void* q, const void* k,
                               const void* v, const void* y, const float* log_sum, const void* dy,
                               void* dq, void* dk, void* dv) {
-  const Op op("fused attention backward",
-              2 * (4 * q_elements(problem) + 4 * kv_elements(problem)) + 4 * rows(problem),
-              10 * rows(problem) * problem.keys * problem.depth);
+  const OpScope op("fused attention backward",
+                   2 * (4 * q_elements(problem) + 4 * kv_elements(problem)) + 4 * rows(problem),
+                   10 * rows(problem) * problem.keys * problem.depth);
   const Tensor dots({rows(problem)}, DType::f32, Device::cuda);
   const float one = 1;
   run(problem, true,

@@ -185,7 +185,7 @@ void with_depth(int depth, Body&& body) {
 }  // namespace
 
 void head_dots(const Tensor& dots, const Tensor& a, const Tensor& b) {
-  const Op op("head_dots", bytes_of(dots, a, b));
+  const OpScope op("head_dots", bytes_of(dots, a, b));
   dispatch(a.dtype(), [&]<typename T>() {
     launch(multiply_heads<T>, blocks(32 * dots.numel()), kBlock, dots.data<float>(), a.data<T>(),
            b.data<T>(), dots.numel(), dots.dim(2), dots.dim(1), a.dim(2) / dots.dim(1));
@@ -194,8 +194,8 @@ void head_dots(const Tensor& dots, const Tensor& a, const Tensor& b) {
 
 void tiled_attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionInputs& in) {
   const int64_t keys = in.qkv.dim(1) + (in.prompt ? in.prompt.dim(-2) : 0);
-  const Op op("tiled attention", bytes_of(y, log_sum, in.qkv, in.query, in.prompt),
-              4 * y.numel() * keys);
+  const OpScope op("tiled attention", bytes_of(y, log_sum, in.qkv, in.query, in.prompt),
+                   4 * y.numel() * keys);
   const Sizes s = sizes_of(in);
   const unsigned heads = static_cast<unsigned>(in.qkv.dim(0) * in.heads);
   dispatch(y.dtype(), [&]<typename T>() {
@@ -213,9 +213,9 @@ void tiled_attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor
                               const Tensor& dprompt, const Tensor& dtemperature, const Tensor& y,
                               const Tensor& log_sum, const AttentionInputs& in) {
   const int64_t keys = in.qkv.dim(1) + (in.prompt ? in.prompt.dim(-2) : 0);
-  const Op op("tiled attention backward",
-              bytes_of(dy, dqkv, dquery, dprompt, y, log_sum, in.qkv, in.query, in.prompt),
-              10 * y.numel() * keys);
+  const OpScope op("tiled attention backward",
+                   bytes_of(dy, dqkv, dquery, dprompt, y, log_sum, in.qkv, in.query, in.prompt),
+                   10 * y.numel() * keys);
   const Sizes s = sizes_of(in);
   const unsigned heads = static_cast<unsigned>(in.qkv.dim(0) * in.heads);
   // dy . y = sum over keys of p (dy . v), what softmax's gradient subtracts.

@@ -1,5 +1,5 @@
-// lspt::cuda::multiply by plain loops, in the place of cuBLASLt. Sums are in double, so that tests
-// can hold the CPU's products against it with the tolerance of f32 alone.
+// lspt::cuda::gemm_unchecked by plain loops, in the place of cuBLASLt. Sums are in double, so that
+// tests can hold the CPU's products against it with the tolerance of f32 alone.
 #include "engine/gemm.h"
 
 #include <cmath>
@@ -69,11 +69,11 @@ struct Product {
 
 void allow_tf32(bool) {}
 
-void multiply(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
-              const GemmOptions& options) {
+void gemm_unchecked(const Tensor& c, const Tensor& a, bool transpose_a, const Tensor& b,
+                    bool transpose_b, const GemmOptions& options) {
   const int64_t k = transpose_a ? a.rows() : a.cols();
   const Tensor bias = as_dtype(options.bias, c.dtype());  // kept, as the real ones keep it
-  const Op op("gemm", bytes_of(a, b, c), 2 * c.numel() * k);
+  const OpScope op("gemm", bytes_of(a, b, c), 2 * c.numel() * k);
   const Product product{Matrix(c),
                         Matrix(a),
                         Matrix(b),
