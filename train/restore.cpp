@@ -4,6 +4,7 @@
 
 #include "engine/digest.h"
 #include "models/weights/sketch.h"
+#include "train/output/opening.h"
 
 namespace lspt {
 

@@ -22,10 +22,6 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
 /// The first half of that, which writes nothing: the run's model, new or as its checkpoint has it.
 /// Settles what the plan's options left open.
 std::unique_ptr<Model> model_for(RunPlan& plan, const Inputs& inputs, Console& console);
-/// Model, method, data and recipe in a line each.
-void say_start(Console& console, const Options& options, Model& model, const Dataset& dataset);
-/// Numbers in all of them.
-int64_t elements(const Parameters& parameters);
 
 /// Whether the flag only says where data or weights lie.
 bool is_place(const Flag& flag);

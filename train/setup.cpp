@@ -216,25 +216,4 @@ void LoaderWatch::say(Console& console) {
   if (more > 0) console.warn(format("left out: %zu more images that cannot be read", more));
 }
 
-void say_weights(Console& console, const Backbone& backbone) {
-  const LoadedBackbone& loaded = backbone.loaded;
-  console.line(format(
-      "weights: %s, %s, trained on pixels normalized as '%s'; used %zu, unused %zu, missing 0",
-      fs::path(backbone.file.path).filename().c_str(), name_of(loaded.family),
-      loaded.normalization.c_str(), loaded.used.size(), loaded.unused.size()));
-  if (!loaded.unused.empty()) {
-    std::string names;
-    for (size_t i = 0; i < std::min<size_t>(loaded.unused.size(), 4); ++i)
-      names += (i ? ", " : "") + loaded.unused[i];
-    console.line("  unused: " + names + (loaded.unused.size() > 4 ? ", ..." : ""));
-  }
-  if (!backbone.published.empty()) console.line("  published as " + backbone.published);
-  for (const std::string& note : loaded.notes) console.line("  note: " + note);
-}
-
-void say_images(Console& console, const Options& o) {
-  console.line("images: " + o.transform + ", " + o.interpolation + ", " +
-               std::to_string(o.img_size) + " px, normalization " + o.normalization);
-}
-
 }  // namespace lspt

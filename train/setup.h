@@ -69,9 +69,4 @@ void settle_model(Options& options);
 /// load_backbone as the options have it: with the final norm that --mae-norm asks for.
 LoadedBackbone load_for(const Options& options, const ViTConfig& vit);
 
-/// What the file was found to be, for people.
-void say_weights(Console& console, const Backbone& backbone);
-/// How images become the network's input, as resolved options have it.
-void say_images(Console& console, const Options& options);
-
 }  // namespace lspt

@@ -8,6 +8,7 @@
 #include "train/commands/peak.h"
 #include "train/memory/memory_plan.h"
 #include "train/output/json_text.h"
+#include "train/output/opening.h"
 #include "train/step.h"
 
 namespace lspt {

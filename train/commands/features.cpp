@@ -6,6 +6,7 @@
 #include "train/commands/commands.h"
 #include "train/output/meter.h"
 #include "train/output/npy.h"
+#include "train/output/opening.h"
 #include "train/restore.h"
 
 namespace lspt {
