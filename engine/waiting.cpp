@@ -24,13 +24,13 @@ constexpr double kBusy = 0.1, kQuiet = 0.03;  // of the time, over all threads t
 /// Nanoseconds that threads of this process were ready to run and did not; nothing if the system
 /// does not count them. Those of threads that ended are missing.
 std::optional<double> delays() {
-  double sum = 0;
+  std::optional<double> sum;
   std::error_code error;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
     double ran = 0, waited = 0;
-    if (std::ifstream(task.path() / "schedstat") >> ran >> waited) sum += waited;
+    if (std::ifstream(task.path() / "schedstat") >> ran >> waited) sum = sum.value_or(0) + waited;
   }
-  return sum > 0 ? std::optional(sum) : std::nullopt;
+  return sum;
 }
 
 class Watch {
@@ -65,8 +65,8 @@ class Watch {
     if (std::unique_lock lock(mutex_); extra.joinable()) spin_again(extra, lock);
   }
 
-  /// libgomp spins a thousandth as long when it manages more threads than there are processors: so
-  /// it gets some more, which do nothing.
+  /// libgomp hardly spins (a hundred times) while it manages more threads than there are
+  /// processors: so it gets some more, which do nothing.
   std::thread sleep_instead() {
     idle_ = true;
     return std::thread([this] {

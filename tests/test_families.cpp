@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <filesystem>
+#include <sstream>
 
 #include "engine/text.h"
 #include "models/model.h"
@@ -161,6 +161,11 @@ TEST_CASE("--family settles it, and is refused where the names are another's") {
   CHECK(
       contains(error_of([&] { map_of(kGolden + "google.npz", Family::timm); }), "Google's names"));
   CHECK(contains(error_of([] { family_of("clip"); }), "timm, deit, mae, moco_v3"));
+  int choices = 0;  // of the flag: all are families
+  std::istringstream values(find_flag("family", kTrain)->value);
+  for (std::string value; std::getline(values, value, '|'); ++choices)
+    if (value != "auto") family_of(value);
+  CHECK(choices == 10);
   CHECK(family_of_model("vit_small_patch16_224.dino") == Family::dino);
   CHECK(family_of_model("vit_base_patch14_dinov2.lvd142m") == Family::dinov2);
   CHECK(family_of_model("deit3_base_patch16_224.fb_in22k_ft_in1k") == Family::deit);

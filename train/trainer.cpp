@@ -46,6 +46,7 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
       folder_(folder),
       console_(console),
       watch_({&train, &evaluation}),
+      report_(options_, train, evaluation, console),
       optimizer_(optimizer_config(options_),
                  options_.opt == "lbfgs" ? Parameters() : model.trainable()),
       step_(model, optimizer_, capture_of(options_, train.samples())),
@@ -68,9 +69,7 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
 
 int Trainer::run() {
   if (kept_ && !look_again()) return stop();
-  if (options_.log_json) json_log_.emplace(folder_.file("log.jsonl"), progress_);
-  if (options_.tensorboard)
-    event_log_.emplace(folder_.file(EventLog::kName), progress_, train_.batches());
+  report_.begin(folder_, progress_);
   while (progress_.epoch < options_.epochs && !out_of_patience()) {
     EpochRow row;
     row.epoch = progress_.epoch + 1;
@@ -96,7 +95,7 @@ bool Trainer::train_epoch(EpochRow& row) {
     row.train_top1 = percent(progress_.correct, progress_.seen);
     row.seconds = since(begin);
     row.images_per_second = static_cast<double>(progress_.seen - first) / row.seconds;
-    report_step(row, loss, row.seconds, begun);
+    report_.step(row, progress_, loss, begun);
     // A last look is followed by the fit, so that a run that goes on knows that it was done.
     if (caught_signal() != 0 && !(kept_ && progress_.step == train_.batches())) return false;
     save_if_due();
@@ -174,41 +173,6 @@ float Trainer::train_step(const Batch& batch, double lr) {
   return value;
 }
 
-void Trainer::report_step(const EpochRow& row, double loss, double seconds, int64_t begun) {
-  const int64_t steps = train_.batches(), done = progress_.step;
-  const int64_t epochs_left = options_.epochs - progress_.epoch;
-  const double a_step = seconds / static_cast<double>(done - begun);
-  // Before the first evaluation a batch of it is taken for a step.
-  const bool known = batch_seconds_ > 0;
-  const double evaluation =
-      known ? evaluation_seconds_ : a_step * static_cast<double>(evaluation_.batches());
-  const double left = a_step * static_cast<double>(epochs_left * steps - done) +
-                      evaluation * static_cast<double>(epochs_left) +
-                      (known ? batch_seconds_ : a_step) * test_batches_;
-  const double wait = 100.0 * train_.wait_seconds() / seconds;
-  const std::string eta = clock_text(left);
-  const auto epoch = static_cast<long long>(progress_.epoch + 1);
-  const auto epochs = static_cast<long long>(options_.epochs);
-  const auto at = static_cast<long long>(done), of = static_cast<long long>(steps);
-  console_.bar(format("%lld/%lld [%lld/%lld] loss %.3f  %.1f%%  %.1f %s/s  data %.0f%%  ETA %s",
-                      epoch, epochs, at, of, row.train_loss, row.train_top1, row.images_per_second,
-                      train_.unit(), wait, eta.c_str()));
-  // The first and the last step of an epoch always, so that short epochs are not silent.
-  if (done != begun + 1 && done != steps && (done - begun) % options_.log_interval != 0) return;
-  if (json_log_) json_log_->step(row, done, loss);
-  if (event_log_) event_log_->step(row, done, loss);
-  const std::string rate = kept_ ? "" : format("  lr %.3g", row.lr);
-  const std::string text = format(
-      "Train: epoch %lld/%lld [%4lld/%lld]  loss %.4f (%.4f)  Acc@1 %.2f%s  %.1f %s/s  "
-      "data %.0f%%  ETA %s",
-      epoch, epochs, at, of, loss, row.train_loss, row.train_top1, rate.c_str(),
-      row.images_per_second, train_.unit(), wait, eta.c_str());
-  if (console_.has_bar())
-    console_.log(text);
-  else
-    console_.line(text);
-}
-
 std::optional<Evaluation> Trainer::evaluate_epoch() {
   const auto begin = Clock::now();
   auto evaluation = evaluate(model_, evaluation_, [&](int64_t done) {
@@ -217,9 +181,7 @@ std::optional<Evaluation> Trainer::evaluate_epoch() {
                         static_cast<long long>(evaluation_.batches())));
     return caught_signal() == 0;
   });
-  evaluation_seconds_ = since(begin);
-  const double batches = static_cast<double>(std::max<int64_t>(evaluation_.batches(), 1));
-  batch_seconds_ = std::max(batch_seconds_, evaluation_seconds_ / batches);
+  report_.evaluated(since(begin));
   watch_.say(console_);
   return evaluation;
 }
@@ -233,8 +195,7 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   row.eval_top1 = e.top1;
   row.eval_top5 = e.top5;
   rows_.push_back(as_written(row));
-  if (json_log_) json_log_->epoch(row);
-  if (event_log_) event_log_->epoch(row);
+  report_.epoch(row);
   // Warnings are kept in the checkpoints that follow.
   const std::string unwell[] = {health_.epoch(rows_), look_inside(row.epoch == options_.epochs)};
   progress_ = after_epoch(progress_, options_.choose, e.top1, e.seen);
@@ -250,7 +211,7 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
       "%-5s  epoch %lld/%lld  loss %.4f  Acc@1 %.4f (s.e. %.1f)  Acc@5 %.4f  "
       "(%.1f s)%s",
       split_.c_str(), static_cast<long long>(row.epoch), static_cast<long long>(options_.epochs),
-      e.loss, e.top1, standard_error(e.top1, e.seen), e.top5, evaluation_seconds_,
+      e.loss, e.top1, standard_error(e.top1, e.seen), e.top5, report_.evaluation_seconds(),
       progress_.best_epoch == row.epoch ? "  highest so far"
       : chosen                          ? "  kept"
                                         : ""));

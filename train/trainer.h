@@ -11,8 +11,7 @@
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/output/console.h"
-#include "train/output/event_log.h"
-#include "train/output/json_log.h"
+#include "train/output/progress_report.h"
 #include "train/output/run_folder.h"
 #include "train/schedule.h"
 #include "train/setup.h"
@@ -46,7 +45,7 @@ class Trainer {
   /// the earlier one is kept then.
   int run();
   /// So many batches are tested after run(): part of the time left that it says.
-  void test_follows(int64_t batches) { test_batches_ = static_cast<double>(batches); }
+  void test_follows(int64_t batches) { report_.test_follows(batches); }
   const std::vector<EpochRow>& rows() const { return rows_; }
   /// Why the model has learned nothing, or "" (health.h).
   std::string failed() const { return health_.failed(rows_); }
@@ -56,7 +55,6 @@ class Trainer {
   bool look_again();
   void fit();
   float train_step(const Batch& batch, double lr);
-  void report_step(const EpochRow& row, double loss, double seconds, int64_t begun);
   std::optional<Evaluation> evaluate_epoch();
   void finish_epoch(EpochRow row, const Evaluation& evaluation);
   bool out_of_patience() const;
@@ -75,17 +73,14 @@ class Trainer {
   const RunFolder& folder_;
   Console& console_;
   LoaderWatch watch_;
+  ProgressReport report_;
   Optimizer optimizer_;
   TrainStep step_;
   std::optional<KeptFeatures> kept_;  // with --opt lbfgs
   double decay_ = 1;                  // of the last fit
   Schedule schedule_;
   std::vector<EpochRow> rows_;
-  std::optional<JsonLog> json_log_;    // with --log-json
-  std::optional<EventLog> event_log_;  // with --tensorboard
   Health health_;
-  // For the ETA: the last evaluation, and a batch of the slowest, which computed its features.
-  double evaluation_seconds_ = 0, batch_seconds_ = 0, test_batches_ = 0;
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
   double save_seconds_ = 0;  // that the last save took
 };

@@ -6,7 +6,8 @@
 namespace lspt {
 
 bool is_setting(const Flag& flag) {
-  for (const char* no : {"output", "overwrite", "resume", "config", "print-config", "json"})
+  for (const char* no :
+       {"output", "overwrite", "resume", "config", "print-config", "dry-run", "json"})
     if (flag.name == no) return false;
   return flag.commands & kTrain;
 }

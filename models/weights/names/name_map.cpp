@@ -198,7 +198,7 @@ NameMap map_names(const WeightFile& file, std::optional<Family> told) {
   if (!map.assumed.empty())
     map.notes.push_back(std::string("assumed to be ") + name_of(map.family) +
                         ", with pixel constants '" + map.normalization + "': " + map.assumed +
-                        ". --family, or --normalization, settles it");
+                        ". train's --family, or --normalization, settles it");
   if (map.family == Family::moco_v3)
     map.notes.push_back(
         prefix.find("base_encoder.") != std::string::npos
