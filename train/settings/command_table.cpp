@@ -1,0 +1,45 @@
+// The table of commands.
+#include "train/settings/options.h"
+
+namespace lspt {
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      {"train", kTrain, "Tune a model on a data set.",
+       "lspt train --data CUB_200_2011 --weights mae_pretrain_vit_base.pth --method lspt "
+       "--dtype bf16 --output runs/birds"},
+      {"sweep", kSweep, "Choose settings on the validation images, then repeat over seeds.",
+       "lspt sweep --recipe vpt-deep/fgvc --data CUB_200_2011 --weights mae_pretrain_vit_base.pth "
+       "--sweep lr-base=0.5,1,5 --sweep weight-decay=0,1e-4 --seeds 3"},
+      {"recipes", kRecipes, "List the recipes, or print one.",
+       "lspt recipes gapt/cub_mae > mine.toml", "NAME", "recipe to print", 0, 1},
+      {"eval", kEval, "Accuracy of a checkpoint on a data set.",
+       "lspt eval --checkpoint runs/birds --data CUB_200_2011"},
+      {"predict", kPredict, "Classify images.",
+       "lspt predict --checkpoint runs/birds --topk 3 photo.jpg folder/ --output answers.csv",
+       "IMAGE", "image files, or folders that are searched for them", 1, 1 << 20},
+      {"check", kCheck,
+       "Look at every image of a data set: missing, unreadable, twice, in two splits.",
+       "lspt check --data CUB_200_2011"},
+      {"features", kFeatures, "What the head reads of every image, as .npy files.",
+       "lspt features --data CUB_200_2011 --weights mae_pretrain_vit_base.pth --output features"},
+      {"info", kInfo, "Say what a weights file or checkpoint is.",
+       "lspt info mae_pretrain_vit_base.pth", "FILE", "a .safetensors, PyTorch or .npz file", 1, 1},
+      {"convert", kConvert, "Rewrite a backbone under timm's names.",
+       "lspt convert ViT-B_16.npz vit.safetensors --dtype bf16", "FILE",
+       "the file to read, then the file to write: .safetensors, or .pth, .pt, .bin for PyTorch", 2,
+       2},
+      {"bench", kBench, "Speed of training steps and of inference, on random images; of reading.",
+       "lspt bench --method forward,vpt-deep,lspt --dtype f32,bf16 --batch-size 8 --json"},
+      {"synth", kSynth, "Write a small data set of drawn birds, in CUB-200-2011's layout.",
+       "lspt synth --output birds --classes 12"},
+      {"help", kHelp, "What a command does, and its flags.", "lspt help train", "COMMAND",
+       "command to explain", 0, 1},
+      {"completion", kCompletion, "A script by which a shell completes commands, flags and values.",
+       "eval \"$(lspt completion bash)\"", "SHELL", "bash, zsh or fish", 1, 1},
+      {"man", kMan, "The manual page.", "lspt man | man -l -"},
+  };
+  return table;
+}
+
+}  // namespace lspt
