@@ -12,6 +12,7 @@ namespace lspt {
 /// Per-channel constants of (x / 255 - mean) / std.
 struct Normalization {
   std::array<float, 3> mean, std;
+  bool operator==(const Normalization&) const = default;
 };
 inline constexpr Normalization kImageNet{{0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
 inline constexpr Normalization kHalf{{0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}};  ///< augreg, in21k

@@ -40,6 +40,7 @@ struct LoaderOptions {
   Device device = Device::cpu;
   size_t device_bytes = ~size_t{0};
 
+  bool operator==(const LoaderOptions&) const = default;
   /// Whether an image looks different in every epoch.
   bool random() const { return train && augment && transform == Transform::fgvc; }
 };

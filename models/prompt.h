@@ -29,8 +29,9 @@ enum class Carry { lstm, out, gate, none };
 
 struct PromptConfig {
   std::string method = "lspt";
-  int prompts = 0;    ///< P; 0 = no prompts (linear, full)
-  bool full = false;  ///< train the whole backbone (method full)
+  int prompts = 0;                                       ///< P; 0 = no prompts (linear, full)
+  bool full = false;                                     ///< train the whole backbone (method full)
+  bool linear() const { return prompts == 0 && !full; }  ///< the head alone
   NewPrompts new_prompts = NewPrompts::every;
   Carry carry = Carry::lstm;
   bool gspc = true;

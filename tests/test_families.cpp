@@ -8,7 +8,8 @@
 #include "models/weights/describe.h"
 #include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
-#include "train/setup.h"
+#include "train/settings/defaults.h"
+#include "train/settings/typed.h"
 
 using namespace lspt;
 using namespace lspt::testing;
@@ -173,9 +174,9 @@ TEST_CASE("--family settles it, and is refused where the names are another's") {
   CHECK_FALSE(family_of_model("vit_base_patch16_224"));
   Options options;
   options.model = "vit_base_patch16_224.mae";
-  CHECK(family_told(options) == Family::mae);
+  CHECK(weights_settings(options).family == Family::mae);
   options.family = "dino";
-  CHECK(family_told(options) == Family::dino);
+  CHECK(weights_settings(options).family == Family::dino);
 }
 
 TEST_CASE("converting keeps what the family and the mean were") {

@@ -140,7 +140,7 @@ TEST_CASE(
 TEST_CASE("the epoch that is kept: the highest, the last, or the last within a standard error") {
   CHECK(standard_error(50, 100) == doctest::Approx(5));
   CHECK(standard_error(100, 30) == 0);
-  const auto kept = [](const std::string& rule, const std::vector<double>& top1, int64_t images) {
+  const auto kept = [](Choose rule, const std::vector<double>& top1, int64_t images) {
     double highest = -1;
     size_t chosen = 0;
     for (size_t i = 0; i < top1.size(); ++i) {
@@ -150,11 +150,11 @@ TEST_CASE("the epoch that is kept: the highest, the last, or the last within a s
     return chosen;
   };
   const std::vector<double> curve = {20, 50, 70, 66, 69, 60};
-  CHECK(kept("best", curve, 30) == 3);
-  CHECK(kept("last", curve, 30) == 6);
-  CHECK(kept("one-se", curve, 30) == 5);     // 8.4 %
-  CHECK(kept("one-se", curve, 20) == 6);     // 10.2 %
-  CHECK(kept("one-se", curve, 10000) == 3);  // 0.46 %
-  CHECK(kept("best", {70, 70}, 30) == 1);
-  CHECK(kept("one-se", {100, 100, 99}, 30) == 2);
+  CHECK(kept(Choose::best, curve, 30) == 3);
+  CHECK(kept(Choose::last, curve, 30) == 6);
+  CHECK(kept(Choose::one_se, curve, 30) == 5);     // 8.4 %
+  CHECK(kept(Choose::one_se, curve, 20) == 6);     // 10.2 %
+  CHECK(kept(Choose::one_se, curve, 10000) == 3);  // 0.46 %
+  CHECK(kept(Choose::best, {70, 70}, 30) == 1);
+  CHECK(kept(Choose::one_se, {100, 100, 99}, 30) == 2);
 }

@@ -52,6 +52,31 @@ TEST_CASE("below train/, nothing knows of commands and the command line") {
   CHECK(rooms >= 6);
 }
 
+TEST_CASE("behind the door nobody knows of flags: settings are typed") {
+  // The rooms in front of it; of what they have only this is for all.
+  const std::set<std::string> rooms = {"train/settings", "train/commands", "train/command_line"};
+  const std::set<std::string> open = {"#include \"train/settings/train_settings.h\"",
+                                      "#include \"train/settings/words.h\""};
+  int behind = 0, typed = 0;
+  for (const auto& entry : fs::recursive_directory_iterator("train")) {
+    if (!entry.is_regular_file() || rooms.contains(entry.path().parent_path().string())) continue;
+    ++behind;
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      INFO(entry.path().string(), ": ", line);
+      if (line.starts_with("#include \"train/settings/")) CHECK(open.contains(line));
+      typed += open.contains(line);
+    }
+  }
+  CHECK(behind > 50);
+  CHECK(typed > 5);
+  for (const std::string header : {"train_settings.h", "words.h"}) {
+    std::ifstream file("train/settings/" + header);
+    for (std::string line; std::getline(file, line);)
+      CHECK_FALSE(line.starts_with("#include \"train/settings/"));
+  }
+}
+
 TEST_CASE("a room of data, models and train has at most fifteen source files") {
   std::map<std::string, int> files;
   for (const char* floor : {"data", "models", "train"})

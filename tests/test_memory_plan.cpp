@@ -10,7 +10,7 @@
 #include "tests/data_fixtures.h"
 #include "tests/errors.h"
 #include "train/memory/memory_plan.h"
-#include "train/settings/recipes.h"
+#include "train/settings/defaults.h"
 #include "train/step.h"
 
 using namespace lspt;
@@ -19,21 +19,29 @@ namespace {
 
 constexpr int kClasses = 5;
 
-Options tiny_run(const std::string& method, const std::string& dtype) {
+TrainSettings tiny_run(const std::string& method, const std::string& dtype,
+                       const std::string& batch = "") {
   Options o;
   o.model = "vit_tiny_patch16_64";
   o.method = method;
   o.dtype = dtype;
   o.device = "cpu";
   if (method != "linear" && method != "full") o.prompts = 6, o.given.insert("prompts");
-  resolve(o, std::nullopt);
-  return o;
+  if (!batch.empty()) {
+    set_value(o, *find_flag("batch-size", kTrain), batch);
+    o.given.insert("batch-size");
+  }
+  settle(o, "folder", std::nullopt);
+  TrainSettings settings = train_settings(o);
+  settings.model.num_classes = kClasses;
+  if (settings.optimizer.kind == OptimizerKind::lbfgs) settings.optimizer.kind = OptimizerKind::sgd;
+  return settings;
 }
 
 /// Bytes that the pool takes for a step, from nothing.
-double taken(const Options& o, int64_t images) {
-  Model model(model_config(o, kClasses));
-  Optimizer optimizer(optimizer_config(o), model.trainable());
+double taken(const TrainSettings& s, int64_t images) {
+  Model model(s.model);
+  Optimizer optimizer(s.optimizer, model.trainable());
   TrainStep step(model, optimizer);
   memory::trim();
   const size_t before = memory::stats().held_bytes;
@@ -51,14 +59,14 @@ TEST_CASE("what a step takes is known from smaller ones, whatever the method and
   set_thread_count(1);
   for (const char* method : {"linear", "full", "vpt-shallow", "vpt-deep", "gapt", "lpc", "lspt"})
     for (const char* dtype : {"f32", "bf16"}) {
-      const Options o = tiny_run(method, dtype);
-      Model model(model_config(o, kClasses));
+      const TrainSettings s = tiny_run(method, dtype);
+      Model model(s.model);
       const StepMemory step(model, 16);
       const bool both = std::string(method) == "full" || std::string(method) == "lspt";
       for (const int64_t images : both ? std::vector<int64_t>{5, 16} : std::vector<int64_t>{5}) {
         PoolSketch pool;
         step.training.replay(pool, images);
-        const double said = step.packed + pool.held(), is = taken(o, images);
+        const double said = step.packed + pool.held(), is = taken(s, images);
         CAPTURE(method);
         CAPTURE(dtype);
         CAPTURE(images);
@@ -71,11 +79,11 @@ TEST_CASE("what a step takes is known from smaller ones, whatever the method and
 }
 
 TEST_CASE("finding out leaves nothing behind") {
-  const Options o = tiny_run("lspt", "bf16");
+  const TrainSettings s = tiny_run("lspt", "bf16");
   std::vector<std::vector<float>> ends;
   for (const bool measured : {false, true}) {
-    Model model(model_config(o, kClasses));
-    Optimizer optimizer(optimizer_config(o), model.trainable());
+    Model model(s.model);
+    Optimizer optimizer(s.optimizer, model.trainable());
     if (measured) {
       const size_t before = memory::stats().live_bytes;
       const StepMemory step(model, 16);
@@ -95,32 +103,28 @@ TEST_CASE("finding out leaves nothing behind") {
 }
 
 TEST_CASE("a run that does not fit is told what would") {
-  Options o = tiny_run("vpt-deep", "f32");
-  o.data = "birds";
-  o.cache = "auto";
-  resolve_transform(o, "folder");
-  o.batch_size = o.validation_batch_size = 48;
-  Model model(model_config(o, kClasses));
+  const TrainSettings s = tiny_run("vpt-deep", "f32", "48");
+  Model model(s.model);
   Dataset data;
   data.train.resize(50);
   data.val.resize(10);
-  MemoryPlan plan = plan_memory(model, o, data);
+  MemoryPlan plan = plan_memory(model, s, data);
   const auto needed = [&](int64_t batch) { return plan.needed(batch, batch); };
   CHECK(needed(48) > 1.3 * needed(16));
   CHECK(needed(30) > 1.3 * needed(25));  // a last batch of 20 has blocks of its own
   plan.there = {needed(48), "the control group /job"};
-  require_room(plan, o);
+  require_room(plan, s);
   plan.there.bytes = needed(10);
-  const int64_t fits = plan.largest(o);
+  const int64_t fits = plan.largest(s.data);
   CHECK(fits >= 10);
   CHECK(needed(fits) <= plan.there.bytes);
   CHECK(needed(fits + 1) > plan.there.bytes);
-  const std::string error = error_of([&] { require_room(plan, o); });
+  const std::string error = error_of([&] { require_room(plan, s); });
   CHECK(error.starts_with("6: out of memory before the first step: steps on 48 images"));
   CHECK(contains(error, "the control group /job has "));
   CHECK(contains(error, "--batch-size " + std::to_string(fits) + " is the largest"));
   plan.there.bytes = 1;
-  CHECK(contains(error_of([&] { require_room(plan, o); }), "no --batch-size"));
+  CHECK(contains(error_of([&] { require_room(plan, s); }), "no --batch-size"));
 }
 
 TEST_CASE("memory that is left: the machine's, or less by a control group of either version") {

@@ -5,8 +5,9 @@
 
 #include "tests/mutate.h"
 #include "tests/weights_fixture.h"
+#include "train/settings/defaults.h"
 #include "train/settings/recipe_file.h"
-#include "train/settings/recipes.h"
+#include "train/settings/train_settings.h"
 
 using namespace lspt;
 using namespace lspt::testing;
@@ -29,7 +30,7 @@ std::map<std::string, std::string> resolved(const std::string& name) {
   Options options = parse({"--recipe", name.c_str(), "--weights", "mae.pth"});
   apply_recipe(options);
   resolve(options, std::nullopt);
-  model_config(options, 10);
+  train_settings(options);
   std::map<std::string, std::string> out;
   for (const Flag& flag : flags())
     if (flag.commands & kRun) out[flag.name] = text_of(options, flag);

@@ -5,7 +5,10 @@
 
 #include "data/synth.h"
 #include "tests/weights_fixture.h"
+#include "train/inputs/inputs.h"
+#include "train/settings/defaults.h"
 #include "train/settings/sweep.h"
+#include "train/settings/typed.h"
 
 using namespace lspt;
 using namespace lspt::testing;
@@ -16,7 +19,7 @@ Cell made_up(const std::string& lr, int64_t seed, double val, std::optional<doub
   Cell cell{.values = {lr}, .seed = seed};
   cell.result.best_top1 = val;
   cell.result.best_epoch = 4;
-  cell.result.options.lr = std::stod(lr);
+  cell.result.settings.schedule.lr = std::stod(lr);
   if (test) cell.result.test = RunResult::Test{*test, 99, *test - 1};
   return cell;
 }
@@ -155,18 +158,24 @@ TEST_CASE("runs share images unless they would be other images") {
   o.data = birds.output;
   o.model = "vit_tiny_patch16_224";
   resolve(o, std::nullopt);
-  Inputs inputs(o);
+  Inputs inputs(dataset_options(o));
+  const auto train_of = [&](const Options& options) -> Loader& {
+    return inputs.train(data_settings(options));
+  };
+  const auto choice_of = [&](const Options& options) {
+    return &inputs.choice(data_settings(options));
+  };
   CHECK(inputs.chosen_on() == "val");
-  const Loader* first = &inputs.train(o);
+  const Loader* first = &train_of(o);
   Options other = o;
   other.lr = 7;
   other.weight_decay = 1;
   other.method = "linear";
-  CHECK(&inputs.train(other) == first);
-  CHECK(&inputs.choice(o) != first);
+  CHECK(&train_of(other) == first);
+  CHECK(choice_of(o) != first);
   Batch batch;
   const auto begins = [&](const Options& options) {
-    Loader& loader = inputs.train(options);
+    Loader& loader = train_of(options);
     loader.start(0);
     REQUIRE(loader.next(batch));
     return batch.images.to_vector();
@@ -174,8 +183,8 @@ TEST_CASE("runs share images unless they would be other images") {
   const auto images = begins(o);
   CHECK(begins(other) == images);
   other.seed = 1;
-  const Loader* val = &inputs.choice(o);
-  CHECK(&inputs.choice(other) == val);  // nothing random about these
+  const Loader* val = choice_of(o);
+  CHECK(choice_of(other) == val);  // nothing random about these
   CHECK(begins(other) != images);
   other = o;
   other.batch_size = 2;
@@ -192,16 +201,18 @@ TEST_CASE("results.json is read back as it was written") {
                    .chosen_on = "val",
                    .best_top1 = 100.0 / 3,
                    .last_top1 = 12.5};
-  resolve(result.options, std::nullopt);
-  result.options.lr = 0.3;
+  Options options;
+  resolve(options, std::nullopt);
+  options.lr = 0.3;
+  result.settings = train_settings(options);
   CHECK_FALSE(read_result(folder.path()));
   write_bytes(folder / "results.json", json_of(result, "x"));
   CHECK_FALSE(read_result(folder.path()));  // without its settings it says nothing
-  write_bytes(folder / "config.json", to_json(result.options, false));
+  write_bytes(folder / "config.json", result.settings.config);
   auto read = read_result(folder.path());
   REQUIRE(read);
   CHECK(json_of(*read, "x") == json_of(result, "x"));
-  CHECK(read->options.lr == 0.3);
+  CHECK(read->settings.schedule.lr == 0.3);
   CHECK_FALSE(read->test);
   result.test = RunResult::Test{1, 2, 3};
   result.diverged = "why";

@@ -6,7 +6,6 @@
 #include "tests/weights_fixture.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
-#include "train/settings/recipes.h"
 
 using namespace lspt;
 using namespace lspt::testing;

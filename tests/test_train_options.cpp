@@ -3,7 +3,9 @@
 
 #include "tests/weights_fixture.h"
 #include "train/command_line/manual.h"
-#include "train/settings/recipes.h"
+#include "train/settings/defaults.h"
+#include "train/settings/train_settings.h"
+#include "train/version.h"
 
 using namespace lspt;
 using namespace lspt::testing;
@@ -231,7 +233,7 @@ TEST_CASE("every method's recipe describes a model of that method") {
     CAPTURE(method);
     Options options = parse({"train", "--method", method.c_str()}).options;
     resolve(options, std::nullopt);
-    const PromptConfig got = model_config(options, 3).prompt;
+    const PromptConfig got = train_settings(options).model.prompt;
     const PromptConfig want = method_config(method, static_cast<int>(options.prompts));
     CHECK(got.prompts == want.prompts);
     CHECK(got.full == want.full);

@@ -5,6 +5,8 @@
 #include "tests/tiny_vit.h"
 #include "tests/weights_fixture.h"
 #include "train/restore.h"
+#include "train/settings/defaults.h"
+#include "train/settings/typed.h"
 
 using namespace lspt;
 using namespace lspt::testing;
@@ -56,13 +58,17 @@ TEST_CASE("MAE's final norm is the file's, or untrained as in VPT, in training a
       CAPTURE(vpt);
       CAPTURE(method);
       Checkpoint checkpoint;
-      checkpoint.options = options_with(path, vpt ? "vpt" : "stored", method);
-      const Backbone loaded = load_weights(checkpoint.options);
+      Options options = options_with(path, vpt ? "vpt" : "stored", method);
+      const ViTConfig vit = vit_config(options.model, 32);
+      const Backbone loaded = load_weights(weights_settings(options), vit);
       CHECK(listed(loaded.loaded.notes, "as VPT leaves its fc_norm") == vpt);
       CHECK(listed(loaded.loaded.unused, "norm.weight") == vpt);
-      resolve(checkpoint.options, loaded.hint);
-      CHECK(checkpoint.options.pool == "avg");
-      Model model(model_config(checkpoint.options, 2), loaded.loaded.values);
+      resolve(options, loaded.hint);
+      checkpoint.settings = train_settings(options);
+      ModelConfig config = checkpoint.settings.model;
+      CHECK(config.pool == Pool::avg);
+      config.num_classes = 2;
+      Model model(config, loaded.loaded.values);
       const double weight = vpt ? 1 : 0.5, bias = vpt ? 0 : 0.5, trained = method == "full";
       const std::vector<double> expected = {weight, trained, bias, trained};
       CHECK(final_norm(model) == expected);
@@ -78,7 +84,7 @@ TEST_CASE("MAE's final norm is the file's, or untrained as in VPT, in training a
 TEST_CASE("--mae-norm is refused where it has no effect") {
   const TempFolder folder;
   Options moco = options_with(backbone(folder, "moco_v3"), "vpt");
-  const Backbone loaded = load_weights(moco);
+  const Backbone loaded = load_weights(weights_settings(moco), vit_config(moco.model, 32));
   CHECK_FALSE(listed(loaded.loaded.notes, "fc_norm"));
   CHECK(contains(error_of([&] { resolve(moco, loaded.hint); }),
                  "2: --mae-norm: has no effect with weights of MoCo v3; it needs MAE's"));

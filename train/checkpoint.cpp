@@ -9,6 +9,8 @@
 #include "models/weights/containers/weight_file.h"
 #include "models/weights/sketch.h"
 #include "train/output/json_text.h"
+#include "train/settings/words.h"
+#include "train/version.h"
 
 namespace lspt {
 namespace {
@@ -52,17 +54,17 @@ void each_number(P& progress, const Visit& visit) {
 }
 
 /// What the images went through, for readers other than this program.
-std::string transform_of(const Options& o) {
+std::string transform_of(const LoaderOptions& o) {
   const std::string size = std::to_string(o.img_size);
-  const bool vtab = o.transform == "vtab";
-  return json_text(
-      {{"img_size", o.img_size},
-       {"resize", vtab ? size + " x " + size + ", whatever the shape"
-                       : "short side to " + std::to_string(o.img_size * 8 / 7)},
-       {"crop",
-        vtab ? "none" : "random and mirrored in training, else the centre by " + o.crop_rule},
-       {"interpolation", o.interpolation},
-       {"normalization", o.normalization}});
+  const bool vtab = o.transform == Transform::vtab;
+  return json_text({{"img_size", o.img_size},
+                    {"resize", vtab ? size + " x " + size + ", whatever the shape"
+                                    : "short side to " + std::to_string(resize_side(o.img_size))},
+                    {"crop", vtab ? "none"
+                                  : "random and mirrored in training, else the centre by " +
+                                        word_of(o.crop_rule)},
+                    {"interpolation", word_of(o.interpolation)},
+                    {"normalization", word_of(o.normalization)}});
 }
 
 std::string text_at(const Metadata& metadata, const std::string& key, const std::string& path) {
@@ -86,16 +88,16 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
             " is not finite any more; the file is as it was before. Try a smaller --lr");
   }
   Metadata metadata = {{"lspt", kVersion},
-                       {"config", to_json(checkpoint.options, true)},
-                       {"seed", std::to_string(checkpoint.options.seed)},
+                       {"config", checkpoint.settings.result_config},
+                       {"seed", std::to_string(checkpoint.settings.model.seed)},
                        {"classes", json_text(checkpoint.class_names)},
                        {"data", checkpoint.data.names},
                        {"warnings", json_text(checkpoint.warnings)},
                        {"backbone", json_text({{"path", checkpoint.backbone.path},
                                                {"bytes", checkpoint.backbone.bytes},
                                                {"sha256", checkpoint.backbone.sha256}})},
-                       {"transform", transform_of(checkpoint.options)},
-                       {"normalization", checkpoint.options.normalization}};
+                       {"transform", transform_of(checkpoint.settings.data.loader)},
+                       {"normalization", word_of(checkpoint.settings.data.loader.normalization)}};
   if (!checkpoint.data.images.empty()) {
     metadata["data_images"] = checkpoint.data.images;
     metadata["data_times"] = checkpoint.data.times;
@@ -132,7 +134,8 @@ Checkpoint load_checkpoint(const std::string& path) {
     return value;
   };
   try {
-    checkpoint.options = options_from_json(text_at(metadata, "config", path), "checkpoint " + path);
+    checkpoint.settings =
+        train_settings_from(text_at(metadata, "config", path), "checkpoint " + path);
     each_number(checkpoint.progress, [&](const char* key, auto& value) {
       // Before --choose the best epoch was the one chosen.
       const std::string name = key;
@@ -182,22 +185,20 @@ NamedTensors head_for(const Checkpoint& to, const std::string& from) {
           " does not exist");
   const Checkpoint run = load_checkpoint(path);
   const std::string who = "--init-head " + from + ": its head ";
-  require(run.options.method == "linear", ErrorKind::kUsage, who, "reads what --method ",
-          run.options.method, " tuned; that of a linear probe expected");
+  require(run.settings.model.prompt.linear(), ErrorKind::kUsage, who, "reads what --method ",
+          run.settings.model.prompt.method, " tuned; that of a linear probe expected");
   require(same_backbone(run.backbone, to.backbone), ErrorKind::kUsage, who,
           "reads another backbone\n  found    ", text_of(run.backbone), "\n  expected ",
           text_of(to.backbone));
   // What makes features, then what makes the split: images that the head has seen must not be among
   // those that this run is judged on.
-  for (const char* name :
-       {"pool", "mae-norm", "fc-norm", "pos-interpolation", "img-size", "transform",
-        "interpolation", "normalization", "val-fraction", "split-seed", "train-list", "val-list",
-        "test-list", "label-column", "class-depth"}) {
-    const Flag* flag = find_flag(name, kTrain);
-    const std::string found = text_of(run.options, *flag), mine = text_of(to.options, *flag);
-    require(found == mine, ErrorKind::kUsage, who, "was fitted with --", name, " ",
-            found.empty() ? "not given" : found, ", this run has ", mine.empty() ? "none" : mine);
-  }
+  for (const auto& [flag, found, mine] :
+       differences(run.settings, to.settings,
+                   {"pool", "mae-norm", "fc-norm", "pos-interpolation", "img-size", "transform",
+                    "interpolation", "normalization", "val-fraction", "split-seed", "train-list",
+                    "val-list", "test-list", "label-column", "class-depth"}))
+    fail(ErrorKind::kUsage, who, "was fitted with --", flag, " ",
+         found.empty() ? "not given" : found, ", this run has ", mine.empty() ? "none" : mine);
   require(run.class_names == to.class_names, ErrorKind::kUsage, who, "is of ",
           run.class_names.size(), " other classes, or of these in another order; this run has ",
           to.class_names.size());

@@ -7,7 +7,7 @@
 
 #include "models/parameter.h"
 #include "train/inputs/data_digest.h"
-#include "train/settings/options.h"
+#include "train/settings/train_settings.h"
 
 namespace lspt {
 
@@ -36,7 +36,7 @@ struct BackboneFile {
 bool same_backbone(const BackboneFile& a, const BackboneFile& b);
 
 struct Checkpoint {
-  Options options;  ///< resolved; only flags that the result depends on
+  TrainSettings settings;  ///< of a file: only what the result depends on
   Progress progress;
   BackboneFile backbone;
   std::vector<std::string> class_names;
@@ -55,7 +55,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 Checkpoint load_checkpoint(const std::string& path);
 
 /// The head of the linear probe `from`, a run folder or checkpoint, for the new run `to` to start
-/// with; of `to` options, backbone, class names and data digest are read. Linear probing first and
+/// with; of `to` settings, backbone, class names and data digest are read. Linear probing first and
 /// tuning from there is LP-FT of Kumar et al. 2022, arXiv:2202.10054. Throws Error(kWeights) as
 /// load_checkpoint does, and Error(kUsage) if there is no such file, for a run of another method,
 /// and for a probe of other classes, another backbone, split or images, or of features made

@@ -11,6 +11,12 @@ constexpr int64_t kGrain = 1 << 14;
 
 }  // namespace
 
+void set_decay_groups(const Parameters& parameters, OptimizerKind kind) {
+  for (Parameter* parameter : parameters)
+    if (kind == OptimizerKind::adamw && parameter->name.find("bias") != std::string::npos)
+      parameter->weight_decay = false;
+}
+
 Optimizer::Optimizer(const OptimizerConfig& config, const Parameters& parameters)
     : config_(config) {
   if (parameters.empty()) return;
@@ -50,7 +56,7 @@ void Optimizer::apply() {
     if (!parameter.var.node->grad) continue;
     updates.push_back({parameter.var.value, std::move(parameter.var.node->grad), slot.first,
                        slot.second, parameter.lr_scale,
-                       parameter.weight_decay ? config_.weight_decay : 0.0f});
+                       parameter.weight_decay ? static_cast<float>(config_.weight_decay) : 0.0f});
     parameter.var.node->grad = {};
   }
   measure_gradients(rates_, updates, config_.clip_grad);

@@ -9,15 +9,19 @@
 
 namespace lspt {
 
-enum class OptimizerKind { sgd, adamw };
+/// lbfgs fits a head at one go (head_fit.h) and has no updates.
+enum class OptimizerKind { sgd, adamw, lbfgs };
 
 struct OptimizerConfig {
   OptimizerKind kind = OptimizerKind::sgd;
   float momentum = 0.9f;                                ///< sgd
   float beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;  ///< adamw
-  float weight_decay = 0.0f;
+  double weight_decay = 0.0;
   float clip_grad = 0.0f;  ///< largest norm of all gradients together; 0 = no limit
 };
+
+/// Which parameters decay: AdamW spares every bias, as VPT's does; else as the model says.
+void set_decay_groups(const Parameters& parameters, OptimizerKind kind);
 
 /// p a parameter, g its gradient, lr the rate times the parameter's lr_scale, wd the weight decay
 /// or 0 if the parameter is exempt, t the number of updates so far.

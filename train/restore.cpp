@@ -19,9 +19,9 @@ NamedTensors trained_values(Model& model) {
 
 std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weights,
                                ErrorKind mismatch, Console& console, const Backbone* loaded) {
-  Options options = checkpoint.options;
   BackboneFile& saved = checkpoint.backbone;
-  const ModelConfig config = model_config(options, static_cast<int>(checkpoint.class_names.size()));
+  ModelConfig config = checkpoint.settings.model;
+  config.num_classes = static_cast<int>(checkpoint.class_names.size());
   NamedTensors values = checkpoint.trained;
   // With method full the checkpoint holds every value itself.
   const bool needs_file = !saved.path.empty() && !config.prompt.full;
@@ -30,25 +30,23 @@ std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weight
   if (needs_file && loaded && same_backbone(saved, loaded->file)) {
     values.insert(loaded->loaded.values.begin(), loaded->loaded.values.end());
   } else if (needs_file) {
-    options.weights = weights.empty() ? saved.path : weights;
-    require(fs::is_regular_file(options.weights), ErrorKind::kWeights, "backbone ", options.weights,
+    WeightsSettings from = checkpoint.settings.weights;
+    const std::string& path = from.path = weights.empty() ? saved.path : weights;
+    require(fs::is_regular_file(path), ErrorKind::kWeights, "backbone ", path,
             ": not found; the checkpoint was trained on it. Give its file with --weights (sha256 ",
             saved.sha256, ")");
     // A checkpoint from before the flag: it was as timm does it.
-    if (options.pos_interpolation == "auto" &&
-        map_names(WeightFile::open(options.weights)).family != Family::google)
-      options.pos_interpolation = name_of(Resample::antialiased);
+    if (!from.resample && map_names(WeightFile::open(path)).family != Family::google)
+      from.resample = Resample::antialiased;
     Backbone backbone;
-    backbone.file = {fs::absolute(options.weights).lexically_normal().string(),
-                     fs::file_size(options.weights),
-                     sha256_of(options.weights),
-                     {}};
+    backbone.file = {
+        fs::absolute(path).lexically_normal().string(), fs::file_size(path), sha256_of(path), {}};
     const bool same_file = backbone.file.sha256 == saved.sha256;
     if (same_file || saved.sketch) {
-      backbone.loaded = load_for(options, config.vit);
+      backbone.loaded = load_for(from, config.vit);
       backbone.file.sketch = sketch_of(backbone.loaded.values);
     }
-    require(same_backbone(saved, backbone.file), mismatch, "backbone ", options.weights,
+    require(same_backbone(saved, backbone.file), mismatch, "backbone ", path,
             ": not the file that the checkpoint was trained on, nor its values in another "
             "precision\n  found    ",
             backbone.file.bytes, " bytes, sha256 ", backbone.file.sha256, "\n  expected ",
@@ -67,39 +65,6 @@ std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weight
     require(checkpoint.trained.contains(parameter->name), ErrorKind::kWeights,
             "checkpoint: trained values of ", parameter->name, " are missing");
   return model;
-}
-
-Restored restore_for(const Options& given, Console& console) {
-  set_up_machine(given);
-  require(!given.checkpoint.empty(), ErrorKind::kUsage, "--checkpoint: none given");
-  Restored out;
-  out.checkpoint = load_checkpoint(checkpoint_path(given.checkpoint, "best.safetensors"));
-  out.checkpoint.options.workers = given.workers;
-  out.checkpoint.options.cache = given.cache;
-  out.checkpoint.options.device = given.device;
-  out.model = restore(out.checkpoint, given.weights, ErrorKind::kWeights, console);
-  say_images(console, out.checkpoint.options);
-  return out;
-}
-
-Options with_data(const Options& saved, const Options& given) {
-  Options out = saved;
-  const auto take = [&](const char* flag, auto member) {
-    if (given.has(flag)) out.*member = given.*member;
-  };
-  take("data", &Options::data);
-  take("val-fraction", &Options::val_fraction);
-  take("split-seed", &Options::split_seed);
-  take("bad-images", &Options::bad_images);
-  // Another data set is laid out in its own way.
-  for (const auto& [flag, member] : {std::pair{"dataset", &Options::dataset},
-                                     {"train-list", &Options::train_list},
-                                     {"val-list", &Options::val_list},
-                                     {"test-list", &Options::test_list},
-                                     {"label-column", &Options::label_column}})
-    if (given.has(flag) || given.has("data")) out.*member = given.*member;
-  if (given.has("class-depth") || given.has("data")) out.class_depth = given.class_depth;
-  return out;
 }
 
 }  // namespace lspt

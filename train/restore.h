@@ -1,7 +1,10 @@
 /// From a checkpoint back to its model.
 #pragma once
 
-#include "train/setup.h"
+#include "models/model.h"
+#include "train/checkpoint.h"
+#include "train/inputs/backbone.h"
+#include "train/output/console.h"
 
 namespace lspt {
 
@@ -13,16 +16,6 @@ namespace lspt {
 std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weights,
                                ErrorKind mismatch, Console& console,
                                const Backbone* loaded = nullptr);
-
-struct Restored {
-  Checkpoint checkpoint;
-  std::unique_ptr<Model> model;
-};
-/// The machine as `given` says, its --checkpoint, and the model of that.
-Restored restore_for(const Options& given, Console& console);
-
-/// A checkpoint's settings with what `given` says about the data set.
-Options with_data(const Options& saved, const Options& given);
 
 /// Trainable values under their names.
 NamedTensors trained_values(Model& model);

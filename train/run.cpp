@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 void check_same_data(const RunPlan& plan, const Inputs& inputs) {
   const auto &old_names = plan.state.class_names, &names = inputs.data().class_names;
-  const std::string& data = plan.state.options.data;
+  const std::string& data = plan.state.settings.data.set.path;
   if (old_names != names) {
     size_t i = 0;
     while (i < std::min(old_names.size(), names.size()) && old_names[i] == names[i]) ++i;
@@ -44,8 +44,8 @@ void carry_over(const RunPlan& plan, const RunFolder& folder, Console& console) 
   const Checkpoint& state = plan.state;
   write_atomically(folder.file("metrics.csv"),
                    csv_of(read_csv(plan.resumed + "/metrics.csv", state.progress.epoch)));
-  for (const auto& [wanted, name] : {std::pair{state.options.log_json, "log.jsonl"},
-                                     {state.options.tensorboard, EventLog::kName}})
+  for (const auto& [wanted, name] : {std::pair{state.settings.output.log_json, "log.jsonl"},
+                                     {state.settings.output.tensorboard, EventLog::kName}})
     if (const std::string log = plan.resumed + "/" + name; wanted && fs::exists(log))
       write_atomically(folder.file(name), MappedFile::open(log, ErrorKind::kData)->bytes());
   const std::string path = plan.resumed + "/best.safetensors";
@@ -53,7 +53,7 @@ void carry_over(const RunPlan& plan, const RunFolder& folder, Console& console) 
   try {
     Checkpoint best = load_checkpoint(path);
     if (best.progress.best_epoch != state.progress.best_epoch) return;
-    best.options = state.options;
+    best.settings = state.settings;
     best.backbone = state.backbone;
     save_checkpoint(folder.file("best.safetensors"), best);
   } catch (const Error& error) {
@@ -63,20 +63,21 @@ void carry_over(const RunPlan& plan, const RunFolder& folder, Console& console) 
 }
 
 std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Console& console) {
-  Options& o = state.options;
+  const TrainSettings& settings = state.settings;
   const Backbone* backbone = inputs.backbone();
   if (backbone) {
     say_weights(console, *backbone);
     say_seen(console, *backbone, inputs);
     state.backbone = backbone->file;
   }
-  inputs.settle(o);
-  if (!backbone && o.method != "full") console.warn("no --weights: the frozen backbone is random");
+  if (!backbone && !settings.model.prompt.full)
+    console.warn("no --weights: the frozen backbone is random");
   state.class_names = inputs.data().class_names;
   NamedTensors values = backbone ? backbone->loaded.values : NamedTensors();
-  if (o.init_head != "zero" && o.init_head != "vpt") values.merge(head_for(state, o.init_head));
-  return std::make_unique<Model>(model_config(o, static_cast<int>(state.class_names.size())),
-                                 values);
+  if (!settings.head_from.empty()) values.merge(head_for(state, settings.head_from));
+  ModelConfig config = settings.model;
+  config.num_classes = static_cast<int>(state.class_names.size());
+  return std::make_unique<Model>(config, values);
 }
 
 /// The largest class's share of the training images, in percent.
@@ -128,11 +129,12 @@ std::unique_ptr<Model> model_for(RunPlan& plan, const Inputs& inputs, Console& c
 
 RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& console) {
   Checkpoint& state = plan.state;
-  Options& o = state.options;
+  const TrainSettings& settings = state.settings;
+  const int64_t epochs = settings.schedule.epochs;
   const bool resuming = !plan.resumed.empty();
   const auto model = model_for(plan, inputs, console);
   if (resuming) carry_over(plan, folder, console);
-  Loader &train_images = inputs.train(o), &choice_images = inputs.choice(o);
+  Loader &train_images = inputs.train(settings.data), &choice_images = inputs.choice(settings.data);
   const auto train_features = features_for(*model, train_images);
   const auto choice_features = features_for(*model, choice_images);
   BatchSource& train = train_features ? *train_features : static_cast<BatchSource&>(train_images);
@@ -140,30 +142,31 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
       choice_features ? *choice_features : static_cast<BatchSource&>(choice_images);
 
   console.open_log(folder.file("log.txt"));
-  say_start(console, o, *model, inputs.data());
+  say_start(console, settings, *model, inputs.data());
   say_features(console, train_features.get(), choice_features.get());
-  if (resuming && state.progress.epoch >= o.epochs)
+  if (resuming && state.progress.epoch >= epochs)
     console.line(format("all %lld epochs are done; best Acc@1 %.4f (epoch %lld)",
-                        static_cast<long long>(o.epochs), state.progress.chosen_top1,
+                        static_cast<long long>(epochs), state.progress.chosen_top1,
                         static_cast<long long>(state.progress.chosen_epoch)));
   else if (resuming)
     console.line(format(
         "resuming at epoch %lld/%lld, step %lld of %lld; best Acc@1 %.4f (epoch %lld)",
-        static_cast<long long>(state.progress.epoch + 1), static_cast<long long>(o.epochs),
+        static_cast<long long>(state.progress.epoch + 1), static_cast<long long>(epochs),
         static_cast<long long>(state.progress.step + 1), static_cast<long long>(train.batches()),
         state.progress.chosen_top1, static_cast<long long>(state.progress.chosen_epoch)));
-  write_atomically(folder.file("config.json"), to_json(o, false) + "\n");
+  write_atomically(folder.file("config.json"), settings.config + "\n");
   Trainer trainer(state, *model, train, choice, inputs.chosen_on(), chance_of(inputs.data()),
                   folder, console);
   const bool tests = plan.test && inputs.chosen_on() == "val" && !inputs.data().test.empty();
   if (tests)
-    trainer.test_follows(
-        (static_cast<int64_t>(inputs.data().test.size()) - 1) / o.validation_batch_size + 1);
-  check_memory(*model, o, inputs.data());
+    trainer.test_follows((static_cast<int64_t>(inputs.data().test.size()) - 1) /
+                             settings.data.validation_batch_size +
+                         1);
+  check_memory(*model, settings, inputs.data());
   catch_signals();
   if (const int signal = trainer.run(); signal != 0) return {.signal = signal};
 
-  RunResult result{.options = o,
+  RunResult result{.settings = settings,
                    .data_sha256 = state.data.sha256(),
                    .weights_sha256 = state.backbone.sha256,
                    .epochs = state.progress.epoch,
@@ -176,22 +179,16 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
                    .warnings = state.warnings,
                    .failed = trainer.failed()};
   if (tests) {
-    const auto test = test_best(*model, inputs.test(o), folder, console);
+    const auto test = test_best(*model, inputs.test(settings.data), folder, console);
     if (!test) return {.signal = caught_signal()};
-    result.bad_images += inputs.test(o).bad_images().size();
+    result.bad_images += inputs.test(settings.data).bad_images().size();
     result.test = RunResult::Test{test->top1, test->top5, test->mean_class_top1, test->seen};
   }
   std::vector<Loader*> loaders = {&train_images, &choice_images};
-  if (result.test) loaders.push_back(&inputs.test(o));
+  if (result.test) loaders.push_back(&inputs.test(settings.data));
   result.pixels_sha256 = pixels_of(loaders);
   write_atomically(folder.file("results.json"), json_of(result, folder.path(), 2) + "\n");
   return result;
-}
-
-bool is_place(const Flag& flag) {
-  for (const char* name : {"data", "dataset", "train-list", "val-list", "test-list", "weights"})
-    if (flag.name == name) return true;
-  return false;
 }
 
 }  // namespace lspt

@@ -3,13 +3,14 @@
 
 #include "train/inputs/inputs.h"
 #include "train/metrics.h"
+#include "train/output/console.h"
 #include "train/output/run_folder.h"
 #include "train/output/run_result.h"
 
 namespace lspt {
 
 struct RunPlan {
-  Checkpoint state = {};     ///< of a new run only its options, which need not be resolved
+  Checkpoint state = {};     ///< of a new run only its settings
   std::string resumed = {};  ///< the folder that `state` comes from; "" for a new run
   std::string weights = {};  ///< where a resumed run's backbone is now, if not where it was
   bool test = true;          ///< whether the best epoch is tested at the end
@@ -20,10 +21,6 @@ struct RunPlan {
 RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& console);
 
 /// The first half of that, which writes nothing: the run's model, new or as its checkpoint has it.
-/// Settles what the plan's options left open.
 std::unique_ptr<Model> model_for(RunPlan& plan, const Inputs& inputs, Console& console);
-
-/// Whether the flag only says where data or weights lie.
-bool is_place(const Flag& flag);
 
 }  // namespace lspt

@@ -9,6 +9,10 @@
 
 namespace lspt {
 
+/// on: a capture that fails is an error; automatic: it is said (engine/notice.h), and steps are
+/// launched one by one.
+enum class CudaGraph { automatic, on, off };
+
 /// Which steps are captured.
 struct Capture {
   int64_t batch = 0;      ///< those of this many images; 0: none

@@ -6,8 +6,8 @@
 #include "engine/file.h"
 #include "ops/cross_entropy.h"
 #include "train/choice.h"
+#include "train/machine.h"
 #include "train/restore.h"
-#include "train/settings/recipes.h"
 #include "train/signals.h"
 
 namespace lspt {
@@ -30,14 +30,10 @@ double percent(int64_t part, int64_t whole) {
 
 }  // namespace
 
-Schedule schedule_of(const Options& o, int64_t steps_per_epoch) {
-  return {o.lr, o.min_lr, o.epochs, o.warmup_epochs, steps_per_epoch, o.sched == "epoch"};
-}
-
 Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSource& evaluation,
                  const std::string& split, double chance, const RunFolder& folder, Console& console)
     : state_(state),
-      options_(state.options),
+      settings_(state.settings),
       progress_(state.progress),
       model_(model),
       train_(train),
@@ -46,23 +42,27 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
       folder_(folder),
       console_(console),
       watch_({&train, &evaluation}),
-      report_(options_, train, evaluation, console),
-      optimizer_(optimizer_config(options_),
-                 options_.opt == "lbfgs" ? Parameters() : model.trainable()),
-      step_(model, optimizer_, capture_of(options_, train.samples())),
-      schedule_(schedule_of(options_, train.batches())),
+      report_(settings_, train, evaluation, console),
+      optimizer_(settings_.optimizer, settings_.optimizer.kind == OptimizerKind::lbfgs
+                                          ? Parameters()
+                                          : model.trainable()),
+      step_(model, optimizer_,
+            capture_of(settings_.machine,
+                       std::min(settings_.data.loader.batch_size, train.samples()))),
+      schedule_(settings_.schedule),
       rows_(read_csv(folder.file("metrics.csv"), progress_.epoch)),
       health_(state.warnings, {.classes = static_cast<int64_t>(state.class_names.size()),
-                               .epochs = options_.epochs,
-                               .warmup_epochs = options_.warmup_epochs,
+                               .epochs = schedule_.epochs,
+                               .warmup_epochs = schedule_.warmup_epochs,
                                .chance = chance,
                                .train_images = train.samples(),
                                .eval_images = evaluation.samples(),
                                .fresh = progress_.epoch == 0 && progress_.step == 0 &&
                                         !state.backbone.path.empty()}) {
-  set_decay_groups(model.trainable(), optimizer_config(options_).kind);
+  schedule_.steps_per_epoch = train.batches();
+  set_decay_groups(model.trainable(), settings_.optimizer.kind);
   if (progress_.updates > 0) optimizer_.load_state(state.optimizer, progress_.updates);
-  if (options_.opt == "lbfgs") kept_.emplace();
+  if (settings_.optimizer.kind == OptimizerKind::lbfgs) kept_.emplace();
   if (const auto it = state.optimizer.find(kDecay); it != state.optimizer.end())
     decay_ = it->second.to_vector()[0];
 }
@@ -70,7 +70,7 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
 int Trainer::run() {
   if (kept_ && !look_again()) return stop();
   report_.begin(folder_, progress_);
-  while (progress_.epoch < options_.epochs && !out_of_patience()) {
+  while (progress_.epoch < schedule_.epochs && !out_of_patience()) {
     EpochRow row;
     row.epoch = progress_.epoch + 1;
     if (!train_epoch(row)) return stop();
@@ -102,7 +102,7 @@ bool Trainer::train_epoch(EpochRow& row) {
   }
   watch_.say(console_);
   require(progress_.seen > 0, ErrorKind::kData, "training: none of the ", train_.samples(),
-          " training images of ", options_.data, " can be read");
+          " training images of ", settings_.data.set.path, " can be read");
   // Nothing was left to do if the run was stopped during the evaluation.
   row.lr = schedule_.at(progress_.epoch, train_.batches() - 1);
   row.train_loss = progress_.loss_sum / static_cast<double>(progress_.seen);
@@ -126,16 +126,16 @@ bool Trainer::look_again() {
 }
 
 void Trainer::fit() {
-  const bool first = progress_.epoch == 0, last = progress_.epoch + 1 == options_.epochs;
+  const bool first = progress_.epoch == 0, last = progress_.epoch + 1 == schedule_.epochs;
   KeptFeatures choice;
   if ((first || last) && split_ == "val")
     choice = *keep_features(model_, evaluation_, 0, [] { return true; });
   console_.bar("fitting the head");
   const FitReport report =
       fit_head(model_, *kept_, choice, last && !first ? 10 * decay_ : decay_, first || last,
-               {.decay = options_.weight_decay,
-                .smoothing = options_.label_smoothing,
-                .seed = static_cast<uint64_t>(options_.seed)});
+               {.decay = settings_.optimizer.weight_decay,
+                .smoothing = settings_.label_smoothing,
+                .seed = settings_.model.seed});
   decay_ = static_cast<float>(report.decay);  // as the checkpoint has it
   const std::string how =
       report.tried > 0 ? format(" (best of %lld on %s)", static_cast<long long>(report.tried),
@@ -143,7 +143,7 @@ void Trainer::fit() {
                        : "";
   console_.line(format("Fit:   epoch %lld/%lld  %s looks, %lld iterations, weight decay %.3g%s",
                        static_cast<long long>(progress_.epoch + 1),
-                       static_cast<long long>(options_.epochs), grouped(report.looks).c_str(),
+                       static_cast<long long>(schedule_.epochs), grouped(report.looks).c_str(),
                        static_cast<long long>(report.iterations), decay_, how.c_str()));
 }
 
@@ -151,8 +151,8 @@ float Trainer::train_step(const Batch& batch, double lr) {
   const int64_t size = static_cast<int64_t>(batch.labels.size());
   const std::vector<int64_t> labels(batch.labels.begin(), batch.labels.end());
   const Tensor targets = one_hot(labels, static_cast<int64_t>(state_.class_names.size()),
-                                 static_cast<float>(options_.label_smoothing));
-  const StepKey key{static_cast<uint64_t>(options_.seed), static_cast<uint32_t>(progress_.epoch),
+                                 static_cast<float>(settings_.label_smoothing));
+  const StepKey key{settings_.model.seed, static_cast<uint32_t>(progress_.epoch),
                     static_cast<uint64_t>(progress_.step)};
   const auto [value, logits] =
       kept_ ? kept_->look(model_, batch, targets) : step_.forward(batch.images, targets, key);
@@ -197,29 +197,30 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   rows_.push_back(as_written(row));
   report_.epoch(row);
   // Warnings are kept in the checkpoints that follow.
-  const std::string unwell[] = {health_.epoch(rows_), look_inside(row.epoch == options_.epochs)};
-  progress_ = after_epoch(progress_, options_.choose, e.top1, e.seen);
+  const std::string unwell[] = {health_.epoch(rows_), look_inside(row.epoch == schedule_.epochs)};
+  progress_ = after_epoch(progress_, settings_.choose, e.top1, e.seen);
   const bool chosen = progress_.chosen_epoch == row.epoch;
   // last.safetensors last: killed before it is there, the run does this epoch again, and rows of
   // epochs that it has not are dropped.
   if (chosen) save("best.safetensors");
   write_atomically(folder_.file("metrics.csv"), csv_of(rows_));
-  write_atomically(folder_.file("curves.svg"),
-                   curves_svg(rows_, options_.method + ", " + options_.model, split_));
+  write_atomically(
+      folder_.file("curves.svg"),
+      curves_svg(rows_, settings_.model.prompt.method + ", " + settings_.model_name, split_));
   save("last.safetensors");
   console_.line(format(
       "%-5s  epoch %lld/%lld  loss %.4f  Acc@1 %.4f (s.e. %.1f)  Acc@5 %.4f  "
       "(%.1f s)%s",
-      split_.c_str(), static_cast<long long>(row.epoch), static_cast<long long>(options_.epochs),
+      split_.c_str(), static_cast<long long>(row.epoch), static_cast<long long>(schedule_.epochs),
       e.loss, e.top1, standard_error(e.top1, e.seen), e.top5, report_.evaluation_seconds(),
       progress_.best_epoch == row.epoch ? "  highest so far"
       : chosen                          ? "  kept"
                                         : ""));
   for (const std::string& text : unwell) warn(text);
-  if (out_of_patience() && progress_.epoch < options_.epochs)
+  if (out_of_patience() && progress_.epoch < schedule_.epochs)
     console_.line(format(
         "stopped: no higher top-1 in the %lld epochs since epoch %lld (--patience)",
-        static_cast<long long>(options_.patience), static_cast<long long>(progress_.best_epoch)));
+        static_cast<long long>(settings_.patience), static_cast<long long>(progress_.best_epoch)));
 }
 
 void Trainer::warn(const std::string& text) {
@@ -228,7 +229,7 @@ void Trainer::warn(const std::string& text) {
 
 /// What the LSTM's gates do to a few of the images just evaluated: a warning, or "".
 std::string Trainer::look_inside(bool last) {
-  if (options_.carry != "lstm") return "";
+  if (settings_.model.prompt.carry != Carry::lstm) return "";
   constexpr int64_t kFew = 8;
   Batch batch;
   evaluation_.start(0);
@@ -240,7 +241,7 @@ std::string Trainer::look_inside(bool last) {
 }
 
 bool Trainer::out_of_patience() const {
-  return options_.patience > 0 && progress_.epoch - progress_.best_epoch >= options_.patience;
+  return settings_.patience > 0 && progress_.epoch - progress_.best_epoch >= settings_.patience;
 }
 
 void Trainer::save(const std::string& name) {
@@ -256,8 +257,8 @@ void Trainer::save(const std::string& name) {
 /// What lbfgs keeps is not in a checkpoint, so that one in the middle of an epoch would be of no
 /// use.
 void Trainer::save_if_due() {
-  const double wait = std::max(60 * options_.save_interval, 100 * save_seconds_);
-  if (kept_ || options_.save_interval == 0 || since(saved_) < wait) return;
+  const double wait = std::max(60 * settings_.output.save_interval, 100 * save_seconds_);
+  if (kept_ || settings_.output.save_interval == 0 || since(saved_) < wait) return;
   try {
     save("last.safetensors");
   } catch (const Error& error) {

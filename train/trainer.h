@@ -8,13 +8,13 @@
 #include "train/checkpoint.h"
 #include "train/head_fit.h"
 #include "train/health.h"
+#include "train/inputs/loader_watch.h"
 #include "train/metrics.h"
 #include "train/optimizer.h"
 #include "train/output/console.h"
 #include "train/output/progress_report.h"
 #include "train/output/run_folder.h"
 #include "train/schedule.h"
-#include "train/setup.h"
 #include "train/step.h"
 
 namespace lspt {
@@ -65,7 +65,7 @@ class Trainer {
   int stop();
 
   Checkpoint& state_;
-  const Options& options_;
+  const TrainSettings& settings_;
   Progress& progress_;
   Model& model_;
   BatchSource &train_, &evaluation_;
@@ -84,7 +84,5 @@ class Trainer {
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
   double save_seconds_ = 0;  // that the last save took
 };
-
-Schedule schedule_of(const Options& options, int64_t steps_per_epoch);
 
 }  // namespace lspt

@@ -5,6 +5,7 @@
 #include "engine/error.h"
 #include "engine/kernel.h"
 #include "train/settings/options.h"
+#include "train/version.h"
 
 namespace lspt {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "train/command_line/manual.h"
 #include "train/settings/options.h"
+#include "train/version.h"
 
 namespace lspt {
 namespace {

@@ -13,8 +13,9 @@
 #include "ops/cross_entropy.h"
 #include "train/commands/commands.h"
 #include "train/commands/peak.h"
-#include "train/settings/recipes.h"
-#include "train/setup.h"
+#include "train/machine.h"
+#include "train/settings/defaults.h"
+#include "train/settings/typed.h"
 #include "train/step.h"
 
 namespace lspt {
@@ -28,16 +29,20 @@ struct Result {
   double median() const { return seconds[seconds.size() / 2]; }
 };
 
-Result time_steps(const Options& o, bool inference) {
-  const int classes = static_cast<int>(o.classes);
-  const ModelConfig config = model_config(o, classes);
+/// `measured`: how many steps, and how many before them.
+Result time_steps(const TrainSettings& settings, const Options& measured, bool inference) {
+  const ModelConfig& config = settings.model;
+  const int classes = config.num_classes;
+  const int64_t batch = settings.data.loader.batch_size, size = config.vit.img_size;
+  // A head that is fitted has no steps: as if it were trained in them.
+  OptimizerConfig optimized = settings.optimizer;
+  if (optimized.kind == OptimizerKind::lbfgs) optimized.kind = OptimizerKind::sgd;
   Model model(config);
-  Optimizer optimizer(optimizer_config(o), model.trainable());
+  Optimizer optimizer(optimized, model.trainable());
   const Device device = config.device;
-  const Tensor images =
-      to_device(random_tensor({o.batch_size, 3, o.img_size, o.img_size}, DType::f32, 3), device);
+  const Tensor images = to_device(random_tensor({batch, 3, size, size}, DType::f32, 3), device);
   std::vector<int64_t> labels;
-  for (int64_t i = 0; i < o.batch_size; ++i) labels.push_back((7 * i) % classes);
+  for (int64_t i = 0; i < batch; ++i) labels.push_back((7 * i) % classes);
   const Tensor targets = to_device(one_hot(labels, classes), device);
   const auto run = [&](TrainStep& step, int64_t number) {
     if (inference) {
@@ -51,12 +56,13 @@ Result time_steps(const Options& o, bool inference) {
   Result out;
   for (const Parameter* parameter : model.trainable())
     out.trainable += parameter->var.value.numel();
-  const Capture capture = inference ? Capture() : capture_of(o, o.batch_size);
+  const Capture capture = inference ? Capture() : capture_of(settings.machine, batch);
   TrainStep step(model, optimizer, capture);
   memory::reset_peak(device);
   // Capturing takes the first steps.
-  const int64_t warmup = capture.batch > 0 ? std::max<int64_t>(o.warmup, 5) : o.warmup;
-  for (int64_t number = 0; number < warmup + o.iterations; ++number) {
+  const int64_t warmup =
+      capture.batch > 0 ? std::max<int64_t>(measured.warmup, 5) : measured.warmup;
+  for (int64_t number = 0; number < warmup + measured.iterations; ++number) {
     const int64_t before = operation_count();
     const double seconds = seconds_of(device, [&] { run(step, number); });
     // What is replayed later is counted when it is launched.
@@ -90,7 +96,7 @@ void print_ops(const Result& result, const Peak& peak) {
 }
 
 int measure(Options o, const std::string& method, const std::string& dtype) {
-  set_up_machine(o);
+  set_up_machine(machine_settings(o));
   const bool inference = method == "forward";
   // Inference with prompts is VPT-shallow's: they stand beside the patches in every block.
   o.method = !inference ? method : o.prompts > 0 ? "vpt-shallow" : "linear";
@@ -103,7 +109,9 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
     o.given.insert("prompts");
   resolve(o, std::nullopt);
 
-  const ModelConfig config = model_config(o, static_cast<int>(o.classes));
+  TrainSettings settings = train_settings(o);
+  settings.model.num_classes = static_cast<int>(o.classes);
+  const ModelConfig& config = settings.model;
   const int64_t rows = o.batch_size * (1 + o.prompts + config.vit.num_patches());
   Peak peak;
   const auto measure_peak = [&] {
@@ -111,7 +119,7 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
     memory::trim(config.device);  // its matrices are not the steps'
   };
   measure_peak();
-  const Result result = time_steps(o, inference);
+  const Result result = time_steps(settings, o, inference);
   const bool gpu = config.device == Device::cuda;
   const size_t bytes = gpu ? memory::stats(config.device).peak_bytes : memory::process_peak_bytes();
   measure_peak();
@@ -124,7 +132,7 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
     nlohmann::ordered_json line = {{"model", o.model},
                                    {"method", method},
                                    {"dtype", dtype},
-                                   {"device", gpu ? device_text(o) : "cpu"},
+                                   {"device", gpu ? device_text(config.device) : "cpu"},
                                    {"batch_size", o.batch_size},
                                    {"prompts", o.prompts},
                                    {"images_per_second", per_second},

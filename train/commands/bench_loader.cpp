@@ -14,7 +14,10 @@
 // clang-format on
 
 #include "train/commands/commands.h"
-#include "train/setup.h"
+#include "train/inputs/inputs.h"
+#include "train/machine.h"
+#include "train/settings/defaults.h"
+#include "train/settings/typed.h"
 
 namespace lspt {
 namespace {
@@ -82,8 +85,8 @@ int bench_loader(const Options& given) {
   o.batch_size = o.validation_batch_size = 64;
   if (o.img_size == 0) o.img_size = 224;
   o.device = "cpu";
-  set_up_machine(o);
-  const Dataset dataset = open_data(o);
+  set_up_machine(machine_settings(o));
+  const Dataset dataset = open_data(dataset_options(o));
   resolve_transform(o, dataset.layout);
   std::vector<Sample> samples;
   std::vector<Bytes> files;
@@ -97,7 +100,7 @@ int bench_loader(const Options& given) {
   }
   require(!files.empty(), ErrorKind::kData, "bench: ", o.data, " has no JPEG to train on");
 
-  LoaderOptions options = loader_options(o, true, false);
+  LoaderOptions options = loader_options(data_settings(o), true, false);
   Loader uncached(samples, options);
   options.cache_bytes = size_t{1} << 32;
   Loader cached(samples, options);

@@ -8,9 +8,10 @@
 #include "engine/file.h"
 #include "engine/parallel.h"
 #include "train/commands/commands.h"
+#include "train/machine.h"
 #include "train/output/json_text.h"
 #include "train/output/meter.h"
-#include "train/setup.h"
+#include "train/settings/typed.h"
 
 namespace lspt {
 namespace {
@@ -209,7 +210,7 @@ void write_tables(const CheckReport& report, const Dataset& data, const std::str
 
 int run_check(const Options& o) {
   if (!o.output.empty()) require_new(o.output, {"classes.csv", "problems.csv"}, o.overwrite);
-  use_threads(o);
+  use_threads(static_cast<int>(o.threads));
   DatasetOptions options = dataset_options(o);
   options.keep_missing = true;
   const Dataset data = open_dataset(options);

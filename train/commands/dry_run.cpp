@@ -6,6 +6,7 @@
 #include "engine/gemm.h"
 #include "ops/cross_entropy.h"
 #include "train/commands/peak.h"
+#include "train/machine.h"
 #include "train/memory/memory_plan.h"
 #include "train/output/json_text.h"
 #include "train/output/opening.h"
@@ -21,25 +22,26 @@ struct Rate {
   double training = 0, evaluation = 0, operations = 0;
 };
 
-Rate measure_rate(Model& model, Optimizer& optimizer, const Options& o, int64_t train_images,
+Rate measure_rate(Model& model, Optimizer& optimizer, const TrainSettings& s, int64_t train_images,
                   int64_t evaluated) {
   const ModelConfig& config = model.config();
-  const int64_t size = config.vit.img_size, batch = std::min(o.batch_size, train_images);
+  const int64_t size = config.vit.img_size,
+                batch = std::min(s.data.loader.batch_size, train_images);
   const auto blank = [&](int64_t images) {
     return Tensor::zeros({images, 3, size, size}, DType::f32, config.device);
   };
-  const Tensor images = blank(batch), some = blank(std::min(o.validation_batch_size, evaluated));
+  const Tensor images = blank(batch),
+               some = blank(std::min(s.data.validation_batch_size, evaluated));
   const Tensor targets = to_device(
       one_hot(std::vector<int64_t>(static_cast<size_t>(batch)), config.num_classes), config.device);
-  const Capture capture = capture_of(o, train_images);
+  const Capture capture = capture_of(s.machine, batch);
   TrainStep step(model, optimizer, capture);
   const auto train = [&](int64_t number) {
-    if (o.opt == "lbfgs") {
+    if (s.optimizer.kind == OptimizerKind::lbfgs) {
       model.forward(images);
       return;
     }
-    step.forward(images, targets,
-                 {static_cast<uint64_t>(o.seed), 0, static_cast<uint64_t>(number)});
+    step.forward(images, targets, {s.model.seed, 0, static_cast<uint64_t>(number)});
     step.update(0);
   };
   Rate rate;
@@ -63,30 +65,32 @@ Rate measure_rate(Model& model, Optimizer& optimizer, const Options& o, int64_t 
 
 void dry_run(RunPlan plan, Inputs& inputs, bool json, Console& console) {
   const auto model = model_for(plan, inputs, console);
-  const Options& o = plan.state.options;
-  say_start(console, o, *model, inputs.data());
-  Optimizer optimizer(optimizer_config(o), o.opt == "lbfgs" ? Parameters() : model->trainable());
+  const TrainSettings& s = plan.state.settings;
+  const bool lbfgs = s.optimizer.kind == OptimizerKind::lbfgs;
+  const int64_t batch = s.data.loader.batch_size, evaluated = s.data.validation_batch_size,
+                epochs = s.schedule.epochs;
+  say_start(console, s, *model, inputs.data());
+  Optimizer optimizer(s.optimizer, lbfgs ? Parameters() : model->trainable());
 
-  const MemoryPlan memory = plan_memory(*model, o, inputs.data());
-  const double needed = memory.needed(o.batch_size, o.validation_batch_size);
-  const int64_t fits = memory.largest(o);
+  const MemoryPlan memory = plan_memory(*model, s, inputs.data());
+  const double needed = memory.needed(batch, evaluated);
+  const int64_t fits = memory.largest(s.data);
   const auto mib = [](double bytes) { return static_cast<int64_t>(bytes / (1 << 20)); };
   console.line("memory: about " + grouped(mib(needed)) + " MiB needed, " +
                grouped(mib(memory.there.bytes)) + " MiB left on " + memory.there.of +
                "; the largest --batch-size that fits: " + grouped(fits) +
                (fits == memory.train.images ? ", all training images" : ""));
-  require_room(memory, o);
+  require_room(memory, s);
 
-  const Rate rate = measure_rate(*model, optimizer, o, memory.train.images, memory.choice.images);
+  const Rate rate = measure_rate(*model, optimizer, s, memory.train.images, memory.choice.images);
   // With lbfgs the images of finished epochs are looked at again, and features are kept otherwise.
   const Progress& done = plan.state.progress;
-  const int64_t an_epoch = batches_of(memory.train.images, o.batch_size);
-  const int64_t left =
-      o.opt == "lbfgs" ? o.epochs * an_epoch : (o.epochs - done.epoch) * an_epoch - done.step;
+  const int64_t an_epoch = batches_of(memory.train.images, batch);
+  const int64_t left = lbfgs ? epochs * an_epoch : (epochs - done.epoch) * an_epoch - done.step;
   const int64_t steps = memory.train.even ? std::min(left, an_epoch) : left;
-  const int64_t looks = memory.choice.even ? 1 : o.epochs - done.epoch;
-  const int64_t evaluations = looks * batches_of(memory.choice.images, o.validation_batch_size) +
-                              batches_of(memory.test.images, o.validation_batch_size);
+  const int64_t looks = memory.choice.even ? 1 : epochs - done.epoch;
+  const int64_t evaluations = looks * batches_of(memory.choice.images, evaluated) +
+                              batches_of(memory.test.images, evaluated);
   const double seconds = static_cast<double>(steps) * rate.training +
                          static_cast<double>(evaluations) * rate.evaluation;
   const double gflop = rate.operations * 1e-9;
@@ -99,8 +103,8 @@ void dry_run(RunPlan plan, Inputs& inputs, bool json, Console& console) {
                       rate.training, rate.evaluation));
   if (!json) return;
   const auto count = [](const auto& part) { return part.size(); };
-  const nlohmann::ordered_json line = {{"model", o.model},
-                                       {"method", o.method},
+  const nlohmann::ordered_json line = {{"model", s.model_name},
+                                       {"method", s.model.prompt.method},
                                        {"trainable_parameters", elements(model->trainable())},
                                        {"parameters", elements(model->parameters())},
                                        {"images",

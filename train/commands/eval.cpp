@@ -5,9 +5,11 @@
 
 #include "train/choice.h"
 #include "train/commands/commands.h"
+#include "train/commands/restored.h"
+#include "train/inputs/inputs.h"
+#include "train/inputs/loader_watch.h"
 #include "train/metrics.h"
 #include "train/output/answers.h"
-#include "train/restore.h"
 
 namespace lspt {
 namespace {
@@ -93,10 +95,9 @@ int run_eval(const Options& given) {
   const Restored restored = restore_for(given, console);
   const Checkpoint& checkpoint = restored.checkpoint;
   Model& model = *restored.model;
-  Options o = with_data(checkpoint.options, given);
-  if (given.has("validation-batch-size")) o.validation_batch_size = given.validation_batch_size;
-  const Dataset dataset = open_data(o);
-  require(dataset.class_names == checkpoint.class_names, ErrorKind::kData, "eval: ", o.data,
+  const DataSettings data = data_settings(restored.options);
+  const Dataset dataset = open_data(data.set);
+  require(dataset.class_names == checkpoint.class_names, ErrorKind::kData, "eval: ", data.set.path,
           " has ", dataset.class_names.size(), " classes that are not the checkpoint's ",
           checkpoint.class_names.size());
 
@@ -110,8 +111,9 @@ int run_eval(const Options& given) {
     console.line(
         "note: other images, or another split, than the run had: it may have been trained on "
         "some of these");
-  require(!samples.empty(), ErrorKind::kData, "eval: ", o.data, " has no ", split, " images");
-  Loader loader(samples, loader_options(o, false));
+  require(!samples.empty(), ErrorKind::kData, "eval: ", data.set.path, " has no ", split,
+          " images");
+  Loader loader(samples, loader_options(data, false));
   std::vector<Judged> judged;
   const auto e = evaluate(
       model, loader,
@@ -124,7 +126,7 @@ int run_eval(const Options& given) {
   console.clear_bar();
   LoaderWatch({&loader}).say(console);
   const Json out = {{"checkpoint", given.checkpoint},
-                    {"data", o.data},
+                    {"data", data.set.path},
                     {"split", split},
                     {"images", e->seen},
                     {"bad_images", loader.bad_images().size()},

@@ -4,10 +4,14 @@
 
 #include "engine/file.h"
 #include "train/commands/commands.h"
+#include "train/commands/restored.h"
+#include "train/inputs/inputs.h"
+#include "train/inputs/loader_watch.h"
+#include "train/machine.h"
 #include "train/output/meter.h"
 #include "train/output/npy.h"
 #include "train/output/opening.h"
-#include "train/restore.h"
+#include "train/settings/defaults.h"
 
 namespace lspt {
 namespace {
@@ -18,13 +22,16 @@ namespace fs = std::filesystem;
 std::unique_ptr<Model> backbone_of(Options& o, Console& console) {
   require(!o.weights.empty(), ErrorKind::kUsage,
           "--weights: none given, and no --checkpoint; one of the two expected");
-  set_up_machine(o);
+  set_up_machine(machine_settings(o));
   settle_model(o);
   o.method = "linear";
-  const Backbone backbone = load_weights(o);
+  const Backbone backbone =
+      load_weights(weights_settings(o), vit_config(o.model, static_cast<int>(o.img_size)));
   say_weights(console, backbone);
   resolve(o, backbone.hint);
-  return std::make_unique<Model>(model_config(o, 1), backbone.loaded.values);
+  ModelConfig config = train_settings(o).model;
+  config.num_classes = 1;
+  return std::make_unique<Model>(config, backbone.loaded.values);
 }
 
 std::unique_ptr<Model> tuned_model(Options& o, Console& console) {
@@ -33,7 +40,7 @@ std::unique_ptr<Model> tuned_model(Options& o, Console& console) {
     require(!o.has(flag), ErrorKind::kUsage, "--", flag, ": is the checkpoint's");
   Restored restored = restore_for(o, console);
   const Options given = std::move(o);
-  o = with_data(restored.checkpoint.options, given);
+  o = std::move(restored.options);
   o.batch_size = given.batch_size;
   o.output = given.output;
   return std::move(restored.model);
@@ -64,7 +71,7 @@ size_t write_split(Model& model, const std::string& split, const std::vector<Sam
     for (const std::string& old : files) fs::remove(old, error);
     return 0;
   }
-  LoaderOptions options = loader_options(o, false);
+  LoaderOptions options = loader_options(data_settings(o), false);
   options.batch_size = o.batch_size;
   options.cache_bytes = options.device_bytes = 0;
   Loader loader(samples, options);
@@ -111,7 +118,7 @@ int run_features(const Options& given) {
   if (!data.note.empty()) console.line("note: " + data.note);
   if (!given.has("checkpoint")) {
     resolve_transform(o, data.layout);
-    say_images(console, o);
+    say_images(console, data_settings(o).loader);
   }
   std::error_code error;
   fs::create_directories(o.output, error);

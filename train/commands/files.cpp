@@ -53,7 +53,7 @@ void print_checkpoint(const std::string& path) {
                   : (c.backbone.path + ", sha256 " + c.backbone.sha256).c_str());
   std::printf("  classes      %zu: %s ... %s\n", c.class_names.size(),
               printable(c.class_names.front()).c_str(), printable(c.class_names.back()).c_str());
-  std::printf("  settings     %s\n", to_json(c.options, true).c_str());
+  std::printf("  settings     %s\n", c.settings.result_config.c_str());
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ int run_info(const Options& o) {
 int run_convert(const Options& o) {
   require_new("", {o.files[1]}, o.overwrite);
   const Conversion done =
-      convert(o.files[0], o.files[1], element_of_dtype(o.dtype), family_told(o));
+      convert(o.files[0], o.files[1], element_of_dtype(o.dtype), weights_settings(o).family);
   std::printf("%s: %s, %zu tensors written as %s, %zu left out\n", o.files[1].c_str(),
               name_of(done.family), done.written.size(), o.dtype.c_str(), done.unused.size());
   for (const std::string& note : done.notes) std::printf("  note: %s\n", printable(note).c_str());

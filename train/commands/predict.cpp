@@ -5,9 +5,11 @@
 
 #include "data/images/endings.h"
 #include "train/commands/commands.h"
+#include "train/commands/restored.h"
+#include "train/inputs/inputs.h"
+#include "train/inputs/loader_watch.h"
 #include "train/output/answers.h"
 #include "train/output/meter.h"
-#include "train/restore.h"
 
 namespace lspt {
 namespace {
@@ -99,10 +101,10 @@ int run_predict(const Options& given) {
   const std::vector<Sample> images = find_images(given.files);
   const Restored restored = restore_for(given, console);
   const Names& names = restored.checkpoint.class_names;
-  Options o = restored.checkpoint.options;
-  o.validation_batch_size = given.batch_size;
-  o.bad_images = "skip";
-  Loader loader(images, loader_options(o, false, false));
+  DataSettings data = restored.checkpoint.settings.data;
+  data.validation_batch_size = given.batch_size;
+  data.loader.skip_bad = true;
+  Loader loader(images, loader_options(data, false, false));
   const size_t count = std::min(static_cast<size_t>(given.topk), names.size());
   if (path.empty()) {
     answer(*restored.model, loader, count, console, [&](const auto& image, const auto& answers) {

@@ -7,6 +7,10 @@
 
 #include "engine/file.h"
 #include "train/commands/commands.h"
+#include "train/machine.h"
+#include "train/settings/config_file.h"
+#include "train/settings/defaults.h"
+#include "train/settings/typed.h"
 #include "train/signals.h"
 
 namespace lspt {
@@ -29,7 +33,7 @@ Options options_of(const Options& base, const Sweep& sweep, const Cell& cell) {
 
 /// What a run was made from; a folder that holds another one than is asked for is not touched.
 struct Origin {
-  Options options;  ///< resolved
+  TrainSettings settings;
   std::string data_sha256, weights_sha256;
 };
 
@@ -39,9 +43,11 @@ void check_same(const Origin& there, const Origin& here, const std::string& fold
                            const std::string& now) {
     if (old != now) differences += "\n  " + name + ": " + old + " there, " + now + " here";
   };
+  std::vector<std::string> names;
   for (const Flag& flag : flags())
-    if ((flag.commands & kRun) && flag.result && !is_place(flag))
-      compare("--" + flag.name, text_of(there.options, flag), text_of(here.options, flag));
+    if ((flag.commands & kRun) && flag.result && !is_place(flag)) names.push_back(flag.name);
+  for (const auto& [flag, old, now] : lspt::differences(there.settings, here.settings, names))
+    compare("--" + flag, old, now);
   compare("images, sha256 of their names, labels and sizes", there.data_sha256, here.data_sha256);
   compare("weights, sha256", there.weights_sha256, here.weights_sha256);
   require(differences.empty(), ErrorKind::kUsage, "sweep: ", folder, " holds another run",
@@ -121,8 +127,9 @@ class Runner {
 
   Origin origin_of(Options options) const {
     const Backbone* backbone = inputs_.backbone();
-    inputs_.settle(options);
-    return {options, inputs_.digest().sha256(), backbone ? backbone->file.sha256 : ""};
+    settle(options, inputs_.data().layout, inputs_.hint());
+    return {train_settings(options), inputs_.digest().sha256(),
+            backbone ? backbone->file.sha256 : ""};
   }
 
   /// A run from before there was a hash of sizes has one of names.
@@ -134,7 +141,7 @@ class Runner {
   std::optional<RunResult> finished_before(const Options& options, bool test) const {
     auto result = read_result(options.output);
     if (!result) return std::nullopt;
-    check_same({result->options, data_of(result->data_sha256), result->weights_sha256},
+    check_same({result->settings, data_of(result->data_sha256), result->weights_sha256},
                origin_of(options), options.output);
     const bool complete =
         !test || result->test || !result->diverged.empty() || inputs_.data().test.empty();
@@ -149,12 +156,12 @@ class Runner {
     if (resuming) {
       plan.state = load_checkpoint(last);
       check_same(
-          {plan.state.options, data_of(plan.state.data.sha256()), plan.state.backbone.sha256},
+          {plan.state.settings, data_of(plan.state.data.sha256()), plan.state.backbone.sha256},
           origin, options.output);
       plan.resumed = options.output;
     }
     // What the checkpoint does not keep is as it is now: workers, device, output.
-    plan.state.options = resuming ? origin.options : options;
+    plan.state.settings = origin.settings;
     const RunFolder folder(options.output, resuming ? FolderMode::resume : FolderMode::overwrite);
     Console console(at);
     try {
@@ -162,7 +169,7 @@ class Runner {
     } catch (const Error& error) {
       console.log(std::string("error: ") + error.what());
       if (error.kind() != ErrorKind::kDiverged) throw;
-      RunResult result{.options = origin.options,
+      RunResult result{.settings = origin.settings,
                        .data_sha256 = origin.data_sha256,
                        .weights_sha256 = origin.weights_sha256,
                        .chosen_on = inputs_.chosen_on(),
@@ -203,7 +210,7 @@ void check_settings(const Options& base, const Sweep& sweep) {
   for (const auto& values : settings_of(sweep.axes)) {
     Options options = options_of(base, sweep, {.values = values, .seed = base.seed});
     resolve(options, std::nullopt);
-    model_config(options, 1);
+    train_settings(options);
   }
 }
 
@@ -228,7 +235,7 @@ int run_sweep(Options options) {
             ": the flag has a value of its own on the command line");
   }
   const Recipe recipe = apply_recipe(options);
-  set_up_machine(options);
+  set_up_machine(machine_settings(options));
   require(!options.data.empty(), ErrorKind::kUsage, "--data: no data set given");
   settle_model(options);
   if (options.sweep.empty()) sweep.axes = recipe.sweep;
@@ -244,10 +251,11 @@ int run_sweep(Options options) {
   if (options.overwrite) remove_cells(options, sweep);
   Console console;
   try {
-    Inputs inputs(options);
+    Inputs inputs(dataset_options(options));
     require(inputs.chosen_on() == "val", ErrorKind::kUsage,
             "sweep: no validation images to choose on; give --val-fraction");
-    inputs.load(options);
+    inputs.load(weights_settings(options),
+                vit_config(options.model, static_cast<int>(options.img_size)));
     console.open_log(folder.file("log.txt"));
     Runner runner(options, sweep, folder, inputs, console);
     if (const int signal = runner()) {

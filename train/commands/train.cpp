@@ -6,8 +6,11 @@
 #include "train/choice.h"
 #include "train/commands/commands.h"
 #include "train/commands/dry_run.h"
+#include "train/machine.h"
 #include "train/settings/config_file.h"
+#include "train/settings/defaults.h"
 #include "train/settings/recipe_file.h"
+#include "train/settings/typed.h"
 
 namespace lspt {
 namespace {
@@ -38,7 +41,7 @@ void keep_machine_settings(Options& out, const Options& given) {
 
 /// The settings of the run that `checkpoint` belongs to, with what the command line may change.
 Options resumed_options(const Options& given, const Checkpoint& checkpoint) {
-  Options out = checkpoint.options;
+  Options out = options_from_json(checkpoint.settings.result_config, "checkpoint");
   std::string differences;
   for (const Flag& flag : flags()) {
     if (!(flag.commands & kTrain) || !given.has(flag.name)) continue;
@@ -51,18 +54,22 @@ Options resumed_options(const Options& given, const Checkpoint& checkpoint) {
           ": these settings cannot change in the middle of a run", differences,
           "\nLeave them out, or start a new run with another --output");
   keep_machine_settings(out, given);
-  if (one_look(out)) out.epochs = 1;
+  if (train_settings(out).one_look()) out.epochs = 1;
   if (!given.has("output")) out.output = resumed_folder(given);
   out.given = given.given;
   return out;
 }
 
+/// Data and backbone of a new run, which settle what its options left open.
+Inputs open_inputs(Options& o) {
+  Inputs inputs(dataset_options(o));
+  inputs.load(weights_settings(o), vit_config(o.model, static_cast<int>(o.img_size)));
+  settle(o, inputs.data().layout, inputs.hint());
+  return inputs;
+}
+
 int print_config(Options o, bool settled) {
-  if (!settled) {
-    Inputs inputs(o);
-    inputs.load(o);
-    inputs.settle(o);
-  }
+  if (!settled) open_inputs(o);
   o.print_config = false;
   std::printf("%s\n", to_json(o, false).c_str());
   return 0;
@@ -87,53 +94,56 @@ void say_result(const RunResult& result, const RunFolder& folder, bool json, Con
 
 }  // namespace
 
-int run_train(Options options) {
-  const bool resuming = options.has("resume");
-  if (options.has("config"))
-    apply_config(options);
+int run_train(Options o) {
+  const bool resuming = o.has("resume");
+  if (o.has("config"))
+    apply_config(o);
   else if (!resuming)
-    apply_recipe(options);
-  set_up_machine(options);
+    apply_recipe(o);
+  set_up_machine(machine_settings(o));
   RunPlan plan;
   if (resuming) {
-    require(!options.overwrite, ErrorKind::kUsage, "--overwrite: contradicts --resume");
-    const std::string path = checkpoint_path(options.resume, "last.safetensors");
-    require(fs::exists(path), ErrorKind::kUsage, "--resume ", options.resume, ": ", path,
+    require(!o.overwrite, ErrorKind::kUsage, "--overwrite: contradicts --resume");
+    const std::string path = checkpoint_path(o.resume, "last.safetensors");
+    require(fs::exists(path), ErrorKind::kUsage, "--resume ", o.resume, ": ", path,
             " does not exist");
     plan.state = load_checkpoint(path);
-    plan.state.options = resumed_options(options, plan.state);
-    plan.resumed = resumed_folder(options);
-    plan.weights = options.weights;
-    set_up_machine(plan.state.options);  // what the run computes with is the checkpoint's
+    plan.resumed = resumed_folder(o);
+    plan.weights = o.weights;
+    const Options given = std::move(o);
+    o = resumed_options(given, plan.state);
+    set_up_machine(machine_settings(o));  // what the run computes with is the checkpoint's
   } else {
-    require(!options.data.empty(), ErrorKind::kUsage, "--data: no data set given");
-    settle_model(options);
-    if (options.output.empty()) options.output = "runs/" + run_name(options);
+    require(!o.data.empty(), ErrorKind::kUsage, "--data: no data set given");
+    settle_model(o);
+    if (o.output.empty()) o.output = "runs/" + run_name(o);
     // A first time without the weights, so that mistakes show before any work is done.
-    plan.state.options = options;
-    resolve(options, std::nullopt);
-    model_config(options, 1);
+    Options early = o;
+    resolve(early, std::nullopt);
+    train_settings(early);
   }
-  if (options.print_config) return print_config(plan.state.options, resuming);
-  const Options& o = plan.state.options;
-  if (options.dry_run) {
+  if (o.print_config) return print_config(o, resuming);
+  const auto open = [&] {
+    Inputs inputs = resuming ? Inputs(dataset_options(o)) : open_inputs(o);
+    plan.state.settings = train_settings(o);
+    return inputs;
+  };
+  if (o.dry_run) {
     Console console;
-    Inputs inputs(o);
-    if (!resuming) inputs.load(o);
-    dry_run(std::move(plan), inputs, options.json, console);
+    Inputs inputs = open();
+    dry_run(std::move(plan), inputs, o.json, console);
     return 0;
   }
   const bool in_place = resuming && fs::exists(o.output) && fs::equivalent(o.output, plan.resumed);
-  const RunFolder folder(o.output, in_place            ? FolderMode::resume
-                                   : options.overwrite ? FolderMode::overwrite
-                                                       : FolderMode::fresh);
+  const RunFolder folder(o.output, in_place      ? FolderMode::resume
+                                   : o.overwrite ? FolderMode::overwrite
+                                                 : FolderMode::fresh);
   Console console;
   try {
-    Inputs inputs(o);
-    if (!resuming) inputs.load(o);
+    Inputs inputs = open();
     const RunResult result = run(std::move(plan), inputs, folder, console);
     if (result.signal != 0) return 128 + result.signal;
-    say_result(result, folder, options.json, console);
+    say_result(result, folder, o.json, console);
     return 0;
   } catch (const Error& failure) {
     console.log(std::string("error: ") + failure.what());

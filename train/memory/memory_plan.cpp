@@ -7,8 +7,8 @@
 #include "engine/memory.h"
 #include "engine/parallel.h"
 #include "ops/cross_entropy.h"
+#include "train/inputs/inputs.h"
 #include "train/output/console.h"
-#include "train/setup.h"
 
 namespace lspt {
 namespace {
@@ -44,27 +44,28 @@ int64_t images_in(const std::vector<Sample>& part) { return static_cast<int64_t>
 const std::vector<Sample>& chosen_on(const Dataset& data) {
   return data.val.empty() ? data.test : data.val;
 }
-bool train_stays(Model& model, const Options& o) {
-  return model.features_stay() && !loader_options(o, true, false).random();
+bool train_stays(Model& model, const TrainSettings& s) {
+  return model.features_stay() && !s.data.loader.random();
 }
 
 /// Of decoded images: short side as it is kept, four to three.
-double decoded_bytes(const Options& o, const Dataset& data) {
-  const double side = resize_rule(loader_options(o, true, false)).side;
+double decoded_bytes(const TrainSettings& s, const Dataset& data) {
+  const double side = resize_rule(s.data.loader).side;
   return 4 * side * side * static_cast<double>(images_in(data.train) + images_in(chosen_on(data)));
 }
 
 /// What comes to be on the host beside the steps: photographs being decoded, images without a
 /// cache, features.
-double kept_bytes(Model& model, const Options& o, const Dataset& data) {
+double kept_bytes(Model& model, const TrainSettings& s, const Dataset& data) {
   if (model.config().device == Device::cuda) return 0;
   const double width = model.config().vit.embed_dim, classes = model.config().num_classes;
   const auto images = static_cast<double>(images_in(data.train));
-  double bytes = static_cast<double>(o.workers) * kWorkerBytes;
-  if (o.cache == "off") bytes += std::min(decoded_bytes(o, data), 2048 * kMebibyte);
-  if (train_stays(model, o)) bytes += 4 * width * images;
+  double bytes = s.data.loader.workers * kWorkerBytes;
+  if (s.data.cache.empty()) bytes += std::min(decoded_bytes(s, data), 2048 * kMebibyte);
+  if (train_stays(model, s)) bytes += 4 * width * images;
   // Every look is kept, and copied for the fit, with what the head makes of it.
-  if (o.opt == "lbfgs") bytes += 8 * (width + classes) * images * static_cast<double>(o.epochs);
+  if (s.optimizer.kind == OptimizerKind::lbfgs)
+    bytes += 8 * (width + classes) * images * static_cast<double>(s.schedule.epochs);
   return bytes;
 }
 
@@ -126,9 +127,9 @@ double MemoryPlan::needed(int64_t batch, int64_t evaluated) const {
   return kept + step.packed + (gpu ? step_pool.held() + most : most);
 }
 
-int64_t MemoryPlan::largest(const Options& o) const {
+int64_t MemoryPlan::largest(const DataSettings& data) const {
   const auto fits = [&](int64_t batch) {
-    return needed(batch, o.has("validation-batch-size") ? o.validation_batch_size : batch) <=
+    return needed(batch, data.validation_batch_given ? data.validation_batch_size : batch) <=
            there.bytes;
   };
   int64_t good = 0, bad = std::min(train.images, kMost) + 1;
@@ -142,36 +143,37 @@ int64_t MemoryPlan::largest(const Options& o) const {
   return std::max(batch, good);
 }
 
-MemoryPlan plan_memory(Model& model, const Options& o, const Dataset& data) {
+MemoryPlan plan_memory(Model& model, const TrainSettings& s, const Dataset& data) {
   const bool gpu = model.config().device == Device::cuda;
   // On the host before the steps, whose memory the C library may keep; on the GPU after them, when
   // the libraries there have taken theirs.
-  const auto there = [&] { return free_for(model.config().device, decoded_bytes(o, data)); };
+  const auto there = [&] { return free_for(model.config().device, decoded_bytes(s, data)); };
   const FreeMemory before = there();
-  MemoryPlan plan{StepMemory(model, o.batch_size), gpu};
+  MemoryPlan plan{StepMemory(model, s.data.loader.batch_size), gpu};
   plan.there = gpu ? there() : before;
-  plan.train = {images_in(data.train), train_stays(model, o)};
+  plan.train = {images_in(data.train), train_stays(model, s)};
   plan.choice = {images_in(chosen_on(data)), model.features_stay()};
   plan.test = {data.val.empty() ? 0 : images_in(data.test), false};
-  plan.kept = kept_bytes(model, o, data);
+  plan.kept = kept_bytes(model, s, data);
   if (!gpu) {
-    plan.queued = o.workers == 0 ? 1 : 3;  // data/loader.cpp
-    plan.image = 12 * o.img_size * o.img_size;
+    plan.queued = s.data.loader.workers == 0 ? 1 : 3;  // data/loader.cpp
+    plan.image = 12 * int64_t{s.data.loader.img_size} * s.data.loader.img_size;
   }
   return plan;
 }
 
-void require_room(const MemoryPlan& plan, const Options& o) {
-  const double needed = plan.needed(o.batch_size, o.validation_batch_size);
+void require_room(const MemoryPlan& plan, const TrainSettings& s) {
+  const int64_t batch = s.data.loader.batch_size, evaluated = s.data.validation_batch_size;
+  const double needed = plan.needed(batch, evaluated);
   if (needed <= plan.there.bytes) return;
   const auto mib = [](double bytes) { return grouped(static_cast<int64_t>(bytes / kMebibyte)); };
-  const int64_t fits = plan.largest(o);
-  fail(ErrorKind::kMemory, "out of memory before the first step: steps on ", o.batch_size,
-       " images, and evaluation on ", o.validation_batch_size, ", need about ", mib(needed),
-       " MiB, and ", plan.there.of, " has ", mib(plan.there.bytes), " MiB left; ",
+  const int64_t fits = plan.largest(s.data);
+  fail(ErrorKind::kMemory, "out of memory before the first step: steps on ", batch,
+       " images, and evaluation on ", evaluated, ", need about ", mib(needed), " MiB, and ",
+       plan.there.of, " has ", mib(plan.there.bytes), " MiB left; ",
        fits > 0 ? "--batch-size " + std::to_string(fits) + " is the largest that fits"
                 : std::string("no --batch-size fits"),
-       o.dtype == "f32" ? ", --dtype bf16 needs about half" : "");
+       s.model.dtype == DType::f32 ? ", --dtype bf16 needs about half" : "");
 }
 
 double step_bytes_bound(Model& model, int64_t images) {
@@ -190,11 +192,11 @@ double step_bytes_bound(Model& model, int64_t images) {
               12.0 * vit.img_size * vit.img_size + 4 * config.num_classes);
 }
 
-void check_memory(Model& model, const Options& o, const Dataset& data) {
-  const int64_t images = 2 * (o.batch_size + o.validation_batch_size);
-  const double bound = step_bytes_bound(model, images) + kept_bytes(model, o, data);
+void check_memory(Model& model, const TrainSettings& s, const Dataset& data) {
+  const int64_t images = 2 * (s.data.loader.batch_size + s.data.validation_batch_size);
+  const double bound = step_bytes_bound(model, images) + kept_bytes(model, s, data);
   if (bound < free_for(model.config().device, 0).bytes / 10) return;
-  require_room(plan_memory(model, o, data), o);
+  require_room(plan_memory(model, s, data), s);
 }
 
 }  // namespace lspt

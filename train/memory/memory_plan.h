@@ -5,7 +5,7 @@
 #include "engine/free_memory.h"
 #include "models/model.h"
 #include "train/memory/footprint.h"
-#include "train/settings/options.h"
+#include "train/settings/train_settings.h"
 
 namespace lspt {
 
@@ -36,17 +36,17 @@ struct MemoryPlan {
   /// back where memory is short, but not what captured steps have.
   double needed(int64_t batch, int64_t evaluated) const;
   /// The largest --batch-size that fits; 0: none does.
-  int64_t largest(const Options& options) const;
+  int64_t largest(const DataSettings& data) const;
 };
 
-/// `options` are resolved; model and optimizer are there already, the first image is not read.
-MemoryPlan plan_memory(Model& model, const Options& options, const Dataset& data);
+/// Model and optimizer are there already, the first image is not read.
+MemoryPlan plan_memory(Model& model, const TrainSettings& settings, const Dataset& data);
 
 /// Throws Error(kMemory) that says what is needed, what is there and what would fit.
-void require_room(const MemoryPlan& plan, const Options& options);
+void require_room(const MemoryPlan& plan, const TrainSettings& settings);
 
 /// Both, unless step_bytes_bound and what is kept are under a tenth of what is there.
-void check_memory(Model& model, const Options& options, const Dataset& data);
+void check_memory(Model& model, const TrainSettings& settings, const Dataset& data);
 /// By shapes: no step on so many images takes more.
 double step_bytes_bound(Model& model, int64_t images);
 

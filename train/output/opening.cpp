@@ -3,23 +3,28 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "train/machine.h"
+#include "train/settings/words.h"
+
 namespace lspt {
 namespace {
 
-std::string pool_text(const Options& o) {
-  if (o.pool == "token") return o.pool;
-  return o.pool + (o.fc_norm == "0" ? " of normalized rows" : ", then normalized");
+std::string pool_text(const ModelConfig& model) {
+  const std::string pool = word_of(model.pool);
+  if (model.pool == Pool::token) return pool;
+  return pool + (model.fc_norm ? ", then normalized" : " of normalized rows");
 }
 
-std::string recipe_text_of(const Options& o) {
-  const std::string decay =
-      o.opt == "lbfgs" && o.weight_decay == 0 ? "chosen" : format("%g", o.weight_decay);
-  const std::string rate = o.opt == "lbfgs" ? "" : format(", lr %g", o.lr);
-  const std::string warm_up =
-      o.opt == "lbfgs" ? "" : format(" (%lld warm-up)", static_cast<long long>(o.warmup_epochs));
-  return o.opt + rate + ", weight decay " + decay +
-         format(", %lld epochs", static_cast<long long>(o.epochs)) + warm_up +
-         format(", batch %lld, head from ", static_cast<long long>(o.batch_size)) + o.init_head;
+std::string recipe_text_of(const TrainSettings& s) {
+  const bool lbfgs = s.optimizer.kind == OptimizerKind::lbfgs;
+  const double weight_decay = s.optimizer.weight_decay;
+  const auto number = [](int64_t n) { return std::to_string(n); };
+  return word_of(s.optimizer.kind) + (lbfgs ? "" : format(", lr %g", s.schedule.lr)) +
+         ", weight decay " + (lbfgs && weight_decay == 0 ? "chosen" : format("%g", weight_decay)) +
+         ", " + number(s.schedule.epochs) + " epochs" +
+         (lbfgs ? "" : " (" + number(s.schedule.warmup_epochs) + " warm-up)") + ", batch " +
+         number(s.data.loader.batch_size) + ", head from " +
+         (s.head_from.empty() ? word_of(s.model.head_init) : s.head_from);
 }
 
 }  // namespace
@@ -40,9 +45,9 @@ void say_weights(Console& console, const Backbone& backbone) {
   for (const std::string& note : loaded.notes) console.line("  note: " + note);
 }
 
-void say_images(Console& console, const Options& o) {
-  console.line("images: " + o.transform + ", " + o.interpolation + ", " +
-               std::to_string(o.img_size) + " px, normalization " + o.normalization);
+void say_images(Console& console, const LoaderOptions& o) {
+  console.line("images: " + word_of(o.transform) + ", " + word_of(o.interpolation) + ", " +
+               std::to_string(o.img_size) + " px, normalization " + word_of(o.normalization));
 }
 
 int64_t elements(const Parameters& parameters) {
@@ -51,34 +56,37 @@ int64_t elements(const Parameters& parameters) {
   return count;
 }
 
-void say_start(Console& console, const Options& o, Model& model, const Dataset& dataset) {
-  console.line("model: " + o.model + " at " + std::to_string(o.img_size) + " px, pool " +
-               pool_text(o) + ", " + o.dtype + " on " + device_text(o) + " + loader " +
-               std::to_string(o.workers));
+void say_start(Console& console, const TrainSettings& s, Model& model, const Dataset& dataset) {
+  const LoaderOptions& loader = s.data.loader;
+  console.line("model: " + s.model_name + " at " + std::to_string(loader.img_size) + " px, pool " +
+               pool_text(s.model) + ", " + name_of(s.model.dtype) + " on " +
+               device_text(s.machine.device) + " + loader " + std::to_string(loader.workers));
   const int64_t trainable = elements(model.trainable()), total = elements(model.parameters());
-  console.line("method: " + o.method +
-               (o.prompts > 0 ? " with " + std::to_string(o.prompts) + " prompts" : "") +
+  const PromptConfig& prompt = s.model.prompt;
+  console.line("method: " + prompt.method +
+               (prompt.prompts > 0 ? " with " + std::to_string(prompt.prompts) + " prompts" : "") +
                "; trainable " + grouped(trainable) + " of " + grouped(total) +
                format(" parameters (%.2f%%)",
                       100.0 * static_cast<double>(trainable) / static_cast<double>(total)));
   const auto count = [](const auto& part) { return grouped(static_cast<int64_t>(part.size())); };
   console.line(format("data: %s (%s), %zu classes; images: %s train, %s val, %s test",
-                      o.data.c_str(), dataset.layout.c_str(), dataset.class_names.size(),
+                      s.data.set.path.c_str(), dataset.layout.c_str(), dataset.class_names.size(),
                       count(dataset.train).c_str(), count(dataset.val).c_str(),
                       count(dataset.test).c_str()));
   if (!dataset.note.empty()) console.line("  note: " + dataset.note);
   if (dataset.val.empty())
     console.line("  note: no validation images: the best epoch is chosen on the test images");
-  say_images(console, o);
-  console.line("recipe: " + (o.recipe.empty() ? "" : o.recipe + ": ") + recipe_text_of(o));
-  if (one_look(o))
+  say_images(console, loader);
+  console.line("recipe: " + (s.recipe.empty() ? "" : s.recipe + ": ") + recipe_text_of(s));
+  if (s.one_look())
     console.line("  note: nothing is random, a second look at an image shows nothing new: 1 epoch");
-  if (o.epochs <= o.warmup_epochs && o.opt != "lbfgs")
+  const int64_t epochs = s.schedule.epochs, warmup = s.schedule.warmup_epochs;
+  if (epochs <= warmup && s.optimizer.kind != OptimizerKind::lbfgs)
     console.warn(
         format("all %lld epochs lie in the warm-up of %lld: the learning rate reaches %.2g "
                "of --lr. Give --warmup-epochs for a short run",
-               static_cast<long long>(o.epochs), static_cast<long long>(o.warmup_epochs),
-               static_cast<double>(o.epochs) / static_cast<double>(o.warmup_epochs)));
+               static_cast<long long>(epochs), static_cast<long long>(warmup),
+               static_cast<double>(epochs) / static_cast<double>(warmup)));
 }
 
 void say_features(Console& console, const FeatureSource* train, const FeatureSource* choice) {

@@ -9,9 +9,10 @@ namespace lspt {
 /// What the file was found to be.
 void say_weights(Console& console, const Backbone& backbone);
 /// How images become the network's input, as resolved options have it.
-void say_images(Console& console, const Options& options);
+void say_images(Console& console, const LoaderOptions& images);
 /// Model, method, data, images and recipe in a line each.
-void say_start(Console& console, const Options& options, Model& model, const Dataset& dataset);
+void say_start(Console& console, const TrainSettings& settings, Model& model,
+               const Dataset& dataset);
 /// Which features are computed once; either may be none.
 void say_features(Console& console, const FeatureSource* train, const FeatureSource* choice);
 /// Warns of a backbone that a run of ours trained with labels of this run's classes, and perhaps

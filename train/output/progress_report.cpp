@@ -5,15 +5,15 @@
 namespace lspt {
 
 void ProgressReport::begin(const RunFolder& folder, const Progress& done) {
-  if (options_.log_json) json_log_.emplace(folder.file("log.jsonl"), done);
-  if (options_.tensorboard)
+  if (settings_.output.log_json) json_log_.emplace(folder.file("log.jsonl"), done);
+  if (settings_.output.tensorboard)
     event_log_.emplace(folder.file(EventLog::kName), done, train_.batches());
 }
 
 void ProgressReport::step(const EpochRow& row, const Progress& progress, double loss,
                           int64_t begun) {
   const int64_t steps = train_.batches(), done = progress.step;
-  const int64_t epochs_left = options_.epochs - progress.epoch;
+  const int64_t epochs_left = settings_.schedule.epochs - progress.epoch;
   const double seconds = row.seconds, a_step = seconds / static_cast<double>(done - begun);
   // Before the first evaluation a batch of it is taken for a step.
   const bool known = batch_seconds_ > 0;
@@ -25,16 +25,18 @@ void ProgressReport::step(const EpochRow& row, const Progress& progress, double 
   const double wait = 100.0 * train_.wait_seconds() / seconds;
   const std::string eta = clock_text(left);
   const auto epoch = static_cast<long long>(progress.epoch + 1);
-  const auto epochs = static_cast<long long>(options_.epochs);
+  const auto epochs = static_cast<long long>(settings_.schedule.epochs);
   const auto at = static_cast<long long>(done), of = static_cast<long long>(steps);
   console_.bar(format("%lld/%lld [%lld/%lld] loss %.3f  %.1f%%  %.1f %s/s  data %.0f%%  ETA %s",
                       epoch, epochs, at, of, row.train_loss, row.train_top1, row.images_per_second,
                       train_.unit(), wait, eta.c_str()));
   // The first and the last step of an epoch always, so that short epochs are not silent.
-  if (done != begun + 1 && done != steps && (done - begun) % options_.log_interval != 0) return;
+  if (done != begun + 1 && done != steps && (done - begun) % settings_.output.log_interval != 0)
+    return;
   if (json_log_) json_log_->step(row, done, loss);
   if (event_log_) event_log_->step(row, done, loss);
-  const std::string rate = options_.opt == "lbfgs" ? "" : format("  lr %.3g", row.lr);
+  const std::string rate =
+      settings_.optimizer.kind == OptimizerKind::lbfgs ? "" : format("  lr %.3g", row.lr);
   const std::string text = format(
       "Train: epoch %lld/%lld [%4lld/%lld]  loss %.4f (%.4f)  Acc@1 %.2f%s  %.1f %s/s  "
       "data %.0f%%  ETA %s",

@@ -8,7 +8,7 @@
 #include "train/output/event_log.h"
 #include "train/output/json_log.h"
 #include "train/output/run_folder.h"
-#include "train/settings/options.h"
+#include "train/settings/train_settings.h"
 
 namespace lspt {
 
@@ -16,9 +16,9 @@ namespace lspt {
 /// asked for, to log.jsonl and TensorBoard's file.
 class ProgressReport {
  public:
-  ProgressReport(const Options& options, const BatchSource& train, const BatchSource& evaluation,
-                 Console& console)
-      : options_(options), train_(train), evaluation_(evaluation), console_(console) {}
+  ProgressReport(const TrainSettings& settings, const BatchSource& train,
+                 const BatchSource& evaluation, Console& console)
+      : settings_(settings), train_(train), evaluation_(evaluation), console_(console) {}
   /// Opens the files, which go on behind what is done. Throws Error(kWrite), as all that write do.
   void begin(const RunFolder& folder, const Progress& done);
   /// So many batches are tested in the end: part of the time left.
@@ -32,7 +32,7 @@ class ProgressReport {
   void epoch(const EpochRow& row);
 
  private:
-  const Options& options_;
+  const TrainSettings& settings_;
   const BatchSource &train_, &evaluation_;
   Console& console_;
   std::optional<JsonLog> json_log_;    // with --log-json

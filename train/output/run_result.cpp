@@ -14,9 +14,9 @@ using Json = nlohmann::ordered_json;
 
 std::string json_of(const RunResult& result, const std::string& folder, int indent) {
   Json out = {{"output", folder},
-              {"recipe", result.options.recipe},
-              {"method", result.options.method},
-              {"model", result.options.model},
+              {"recipe", result.settings.recipe},
+              {"method", result.settings.model.prompt.method},
+              {"model", result.settings.model_name},
               {"epochs", result.epochs},
               {"chosen_on", result.chosen_on},
               {"best_epoch", result.best_epoch},
@@ -47,7 +47,7 @@ std::optional<RunResult> read_result(const std::string& folder) {
   const Json in = Json::parse(MappedFile::open(path, ErrorKind::kUsage)->bytes(), nullptr, false);
   RunResult out;
   try {
-    out.options = options_from_json(
+    out.settings = train_settings_from(
         std::string(MappedFile::open(config, ErrorKind::kUsage)->bytes()), config);
     out.data_sha256 = in.at("data_sha256");
     out.weights_sha256 = in.at("weights_sha256");

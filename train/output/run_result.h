@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "train/settings/options.h"
+#include "train/settings/train_settings.h"
 
 namespace lspt {
 
 /// What results.json says, and config.json with it.
 struct RunResult {
-  int signal = 0;        ///< that asked for a stop, the run being saved; nothing else is set then
-  Options options = {};  ///< resolved
+  int signal = 0;  ///< that asked for a stop, the run being saved; nothing else is set then
+  TrainSettings settings = {};
   std::string data_sha256 = {}, weights_sha256 = {};  ///< DataDigest; "" without --weights
   std::string pixels_sha256 =
       {};  ///< of all loaders' pixels (Loader::pixels_digest); "" if unknown

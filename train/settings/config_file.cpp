@@ -12,6 +12,12 @@ bool is_setting(const Flag& flag) {
   return flag.commands & kTrain;
 }
 
+bool is_place(const Flag& flag) {
+  for (const char* name : {"data", "dataset", "train-list", "val-list", "test-list", "weights"})
+    if (flag.name == name) return true;
+  return false;
+}
+
 void apply_config(Options& options) {
   const std::string& path = options.config;
   for (const char* other : {"resume", "recipe"})

@@ -12,13 +12,8 @@
 
 namespace lspt {
 
-inline constexpr const char* kVersion = "0.1.0";
-inline constexpr const char* kVersionDate = "2026-11-27";  ///< for the manual page
-inline constexpr const char* kWhat =
-    "visual prompt tuning of Vision Transformers, without a framework";
-
 /// Fields are the flags' values; initial values are the defaults. "" and 0 where a default depends
-/// on the method or on the weights: resolve() in recipes.h fills those.
+/// on the method or on the weights: resolve() in defaults.h fills those.
 struct Options {
   // data
   std::string data, dataset = "auto", train_list, val_list, test_list, label_column, split = "auto";

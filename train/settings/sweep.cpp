@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "train/output/console.h"
 #include "train/output/json_text.h"
 
 namespace lspt {
@@ -129,7 +130,7 @@ const Cell* best_of(const std::vector<Cell>& cells) {
     const RunResult& r = cell.result;
     if (!r.diverged.empty()) continue;
     const auto rank = [](const RunResult& x) {
-      return std::tuple(x.failed.empty(), x.best_top1, -x.options.lr);
+      return std::tuple(x.failed.empty(), x.best_top1, -x.settings.schedule.lr);
     };
     if (!best || rank(r) > rank(best->result)) best = &cell;
   }

@@ -1,10 +1,10 @@
-#include "train/settings/recipes.h"
+#include "train/settings/defaults.h"
 
-#include <cstdlib>
-
-#include "engine/cuda.h"
-#include "engine/error.h"
-#include "engine/kernel.h"
+#include "engine/notice.h"
+#include "models/weights/describe.h"
+#include "train/output/console.h"
+#include "train/settings/typed.h"
+#include "train/settings/words.h"
 
 namespace lspt {
 namespace {
@@ -49,17 +49,6 @@ const MethodSettings& settings_of(const std::string& method) {
        near.empty() ? "" : "; did you mean " + near + "?");
 }
 
-const char* name_of(Carry carry) {
-  constexpr const char* names[] = {"lstm", "out", "gate", "none"};
-  return names[static_cast<int>(carry)];
-}
-Carry carry_of(const std::string& name) {
-  return name == "lstm"   ? Carry::lstm
-         : name == "out"  ? Carry::out
-         : name == "gate" ? Carry::gate
-                          : Carry::none;
-}
-
 /// A switch without effect is a mistake, not a wish.
 void refuse_idle_flags(const Options& o, bool prompts) {
   const bool lstm = prompts && o.carry == "lstm";
@@ -91,7 +80,23 @@ void refuse_idle_flags(const Options& o, bool prompts) {
 
 }  // namespace
 
-bool one_look(const Options& o) { return o.opt == "lbfgs" && (o.no_aug || o.transform == "vtab"); }
+void settle_model(Options& o) {
+  if (o.has("model") || o.weights.empty()) return;
+  const WeightFile file = WeightFile::open(o.weights);
+  const NameMap map = map_names(file, weights_settings(o).family);
+  const ViTGuess found = guess_vit(shapes_of(map));
+  require(!found.name.empty(), ErrorKind::kWeights, "load ", o.weights, ": the file is a ",
+          found.text(), "; there is no --model of that size");
+  o.model = found.name;
+  // DINOv2's positions are of its last, short phase at 518 pixels.
+  constexpr int kDinov2Size = 518, kEvaluated = 224;
+  if (map.family == Family::dinov2 && o.img_size == 0 &&
+      vit_config(o.model).img_size == kDinov2Size) {
+    o.img_size = kEvaluated;
+    notice(format("%s at %d px, as DINOv2's authors evaluate it; --img-size %d is its own size",
+                  o.model.c_str(), kEvaluated, kDinov2Size));
+  }
+}
 
 void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   const MethodSettings& settings = settings_of(o.method);
@@ -107,7 +112,8 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   require(!lbfgs || o.method == "linear", ErrorKind::kUsage,
           "--opt lbfgs: fits a linear head; --method ", o.method, " trains more");
   fill("epochs", o.epochs, kEpochs);
-  if (one_look(o)) o.epochs = 1;
+  // Nothing is random: a second look at an image shows nothing new.
+  if (lbfgs && (o.no_aug || o.transform == "vtab")) o.epochs = 1;
   fill("warmup-epochs", o.warmup_epochs, lbfgs ? 0 : std::min(kWarmupEpochs, (o.epochs + 4) / 10));
   fill("batch-size", o.batch_size, kBatchSize);
   fill("validation-batch-size", o.validation_batch_size, o.batch_size);
@@ -128,8 +134,8 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
 
   const PromptConfig method = method_config(o.method, static_cast<int>(o.prompts));
   const bool prompts = settings.prompts > 0;
-  fill("new-prompts", o.new_prompts, method.new_prompts == NewPrompts::every ? "every" : "first");
-  fill("carry", o.carry, prompts ? name_of(method.carry) : "none");
+  fill("new-prompts", o.new_prompts, word_of(method.new_prompts));
+  fill("carry", o.carry, prompts ? word_of(method.carry) : "none");
   fill("gspc", o.gspc, prompts && method.gspc ? "1" : "0");
   fill("attn-temp", o.attn_temp, prompts && method.attn_temp ? "1" : "0");
   refuse_idle_flags(o, prompts);
@@ -178,76 +184,6 @@ void resolve_transform(Options& o, const std::string& layout) {
           "--crop-rule: has no effect with --transform vtab, which does not crop");
   require(!vtab || !o.no_aug, ErrorKind::kUsage,
           "--no-aug: has no effect with --transform vtab, in which nothing is random");
-}
-
-ModelConfig model_config(const Options& o, int num_classes) {
-  ModelConfig config;
-  config.vit = vit_config(o.model, static_cast<int>(o.img_size));
-  PromptConfig& p = config.prompt = method_config(o.method, static_cast<int>(o.prompts));
-  p.new_prompts = o.new_prompts == "every" ? NewPrompts::every : NewPrompts::first;
-  p.carry = carry_of(o.carry);
-  p.gspc = o.gspc == "1";
-  p.dropout = static_cast<float>(o.prompt_dropout);
-  p.attn_temp = o.attn_temp == "1";
-  p.gate_init = static_cast<float>(o.gate_init);
-  p.lstm_share = o.lstm_share;
-  p.lstm_hidden = static_cast<int>(o.lstm_hidden);
-  p.lstm_residual = o.lstm_out == "residual";
-  p.mean_in = o.mean_src == "in";
-  p.mean_ln = o.mean_norm == "ln";
-  p.mean_cls = o.mean_scope == "patches+cls";
-  p.mean_detach = o.mean_detach;
-  p.forget_bias = static_cast<float>(o.forget_bias);
-  p.lstm_lr_mult = static_cast<float>(o.lstm_lr_mult);
-  p.lpc_first = o.coding_order == "lpc-then-gspc";
-  config.num_classes = num_classes;
-  config.pool = o.pool == "avg" ? Pool::avg : o.pool == "patches" ? Pool::patches : Pool::token;
-  config.fc_norm = o.fc_norm != "0";  // checkpoints from before the flag have "auto": norm of mean
-  config.head_lr_mult = static_cast<float>(o.head_lr_mult);
-  config.head_init = o.init_head == "vpt" ? HeadInit::vpt : HeadInit::zero;
-  config.dtype = o.dtype == "bf16" ? DType::bf16 : DType::f32;
-  config.device = device_of(o);
-  config.seed = static_cast<uint64_t>(o.seed);
-  return config;
-}
-
-void set_decay_groups(const Parameters& parameters, OptimizerKind kind) {
-  for (Parameter* parameter : parameters)
-    if (kind == OptimizerKind::adamw && parameter->name.find("bias") != std::string::npos)
-      parameter->weight_decay = false;
-}
-
-OptimizerConfig optimizer_config(const Options& o) {
-  OptimizerConfig config;
-  config.kind = o.opt == "adamw" ? OptimizerKind::adamw : OptimizerKind::sgd;
-  config.momentum = static_cast<float>(o.momentum);
-  config.weight_decay = static_cast<float>(o.weight_decay);
-  config.clip_grad = static_cast<float>(o.clip_grad);
-  return config;
-}
-
-Capture capture_of(const Options& o, int64_t images) {
-  const bool gpu = device_of(o) == Device::cuda;
-  const char* sync = std::getenv("LSPT_CUDA_SYNC");
-  const bool one_by_one = sync && std::string(sync) == "1";
-  require(o.cuda_graph != "on" || (gpu && !one_by_one), ErrorKind::kUsage,
-          "--cuda-graph on: ", gpu ? "contradicts LSPT_CUDA_SYNC=1" : "the device is the CPU");
-  if (!gpu || one_by_one || o.cuda_graph == "off") return {};
-  return {.batch = std::min(o.batch_size, images), .required = o.cuda_graph == "on"};
-}
-
-Device device_of(const Options& o) {
-  if (o.device == "cpu") return Device::cpu;
-  std::string why = "this build of lspt computes on the CPU only";
-  if constexpr (kHasCuda) {
-    why = cuda::unusable();
-    if (why.empty() && o.dtype.find("bf16") != std::string::npos && cuda::compute_capability() < 80)
-      why = cuda::describe() + ": bf16 needs sm_80 or newer; --dtype f32 does not";
-    if (why.empty()) return Device::cuda;
-  }
-  require(o.device != "cuda", ErrorKind::kUsage, "--device cuda: ", why,
-          "\nUse --device cpu, or auto to take a GPU only if there is one");
-  return Device::cpu;
 }
 
 }  // namespace lspt
