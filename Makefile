@@ -57,11 +57,11 @@ CUDNN_LIBS := $(firstword $(wildcard $(CUDNN)/lib64 $(CUDNN)/lib/$(ARCH_DIR) $(C
 LDFLAGS += $(foreach d,$(CUDA_LIBS) $(CUDNN_LIBS),-L$(d) -Wl,-rpath,$(d))
 CUDA_LDLIBS := -lcudart_static -lpthread -ldl -lrt
 CUDA_SOURCES := $(sort $(shell find engine ops data train -name '*.cu'))
-# nvcc reads a file's headers four times, two seconds in all: kernels are compiled as one file, and
-# what calls NVIDIA's libraries as another.
+# nvcc reads a file's headers four times, two seconds in all: kernels are compiled as one file, in
+# which gelu.cu keeps its own names in a namespace gelu_cu. What calls NVIDIA's libraries is not.
 LIBRARY_CALLS := engine/cuda.cu engine/gemm.cu ops/attention/fused.cu
 KERNELS := $(filter-out $(LIBRARY_CALLS),$(CUDA_SOURCES))
-CUDA_OBJECTS := $(BUILD)/kernels.cu.o $(BUILD)/library_calls.cu.o
+CUDA_OBJECTS := $(BUILD)/kernels.cu.o $(LIBRARY_CALLS:%=$(BUILD)/%.o)
 endif
 endif
 CUDA_LINE := $(if $(WITH_CUDA),for the CPU and for GPUs (sm_$(subst $() ,$() sm_,$(strip $(ARCH)))),for the CPU only: $(if \
@@ -106,14 +106,15 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(CXXFLAGS) $(NVCCFLAGS) $(KERNELS)' | cmp -s - $@ || echo '$(CXXFLAGS) $(NVCCFLAGS) $(KERNELS)' >$@
 
-$(BUILD)/kernels.cu.o: FILES := $(KERNELS)
-$(BUILD)/kernels.cu.o: $(KERNELS)
-$(BUILD)/library_calls.cu.o: FILES := $(LIBRARY_CALLS)
-$(BUILD)/library_calls.cu.o: $(LIBRARY_CALLS)
-$(CUDA_OBJECTS): $(BUILD)/flags | $(BUILD)/setup.done
-	@echo "  $(FILES)"
-	@printf '#include "%s"\n' $(FILES) >$(@:.o=)
+$(BUILD)/kernels.cu.o: $(KERNELS) $(BUILD)/flags | $(BUILD)/setup.done
+	@echo "  $(KERNELS)"
+	@printf '#include "%s"\n' $(KERNELS) >$(@:.o=)
 	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $(@:.o=) -o $@
+
+$(LIBRARY_CALLS:%=$(BUILD)/%.o): $(BUILD)/%.o: % $(BUILD)/flags | $(BUILD)/setup.done
+	@mkdir -p $(@D)
+	@echo "  $<"
+	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
 
 # The program around the engine, readers and tests compute little: they compile in less time. The
 # optimizer does.

@@ -10,7 +10,7 @@
 #include "engine/cuda.cuh"
 
 namespace lspt::cuda {
-namespace {
+namespace device_images_cu {
 
 struct Entry {
   const uint8_t* pixels;  // rows of RGB
@@ -178,11 +178,11 @@ class Images final : public DeviceImages {
   cudaStream_t copies_{};
 };
 
-}  // namespace
+}  // namespace device_images_cu
 
 std::unique_ptr<DeviceImages> device_images(int64_t samples, size_t bytes,
                                             const Normalization& constants) {
-  return std::make_unique<Images>(samples, bytes, constants);
+  return std::make_unique<device_images_cu::Images>(samples, bytes, constants);
 }
 
 }  // namespace lspt::cuda

@@ -6,7 +6,7 @@
 #include "engine/cuda.cuh"
 
 namespace lspt::cuda {
-namespace {
+namespace accumulate_cu {
 
 /// A thread owns V elements.
 template <int V, typename S, typename T>
@@ -28,7 +28,7 @@ __global__ void set_elements(T* x, int64_t count, float value) {
   if (const int64_t i = thread_index(); i < count) x[i] = value;
 }
 
-}  // namespace
+}  // namespace accumulate_cu
 
 void accumulate(const Tensor& sum, const Tensor& x, float beta) {
   require(sum.numel() == x.numel(), "accumulate: ", x.shape(), " into ", sum.shape());
@@ -41,8 +41,8 @@ void accumulate(const Tensor& sum, const Tensor& x, float beta) {
   dispatch(sum.dtype(), [&]<typename S>() {
     dispatch(x.dtype(), [&]<typename T>() {
       with_width(wide(x.numel(), sum, x), [&]<int V>() {
-        launch(add_elements<V, S, T>, blocks(x.numel(), kBlock * V), kBlock, sum.data<S>(),
-               x.data<T>(), x.numel(), beta);
+        launch(accumulate_cu::add_elements<V, S, T>, blocks(x.numel(), kBlock * V), kBlock,
+               sum.data<S>(), x.data<T>(), x.numel(), beta);
       });
     });
   });
@@ -51,7 +51,8 @@ void accumulate(const Tensor& sum, const Tensor& x, float beta) {
 void set_all(const Tensor& x, float value) {
   const OpScope op("fill", bytes_of(x));
   dispatch(x.dtype(), [&]<typename T>() {
-    launch(set_elements<T>, blocks(x.numel()), kBlock, x.data<T>(), x.numel(), value);
+    launch(accumulate_cu::set_elements<T>, blocks(x.numel()), kBlock, x.data<T>(), x.numel(),
+           value);
   });
 }
 

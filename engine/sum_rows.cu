@@ -10,7 +10,7 @@
 #include "engine/sum_rows.h"
 
 namespace lspt::cuda {
-namespace {
+namespace sum_rows_cu {
 
 constexpr int kWalkers = 8;      // warps of a block, which take turns at the rows
 constexpr int64_t kChunk = 256;  // rows of a block
@@ -44,12 +44,13 @@ __global__ void add_up(S* sum, float beta, float scale, const T* x, Rows r, int6
   store<V>(to, total);
 }
 
-}  // namespace
+}  // namespace sum_rows_cu
 
 void sum_rows(const Tensor& sum, float beta, float scale, const Tensor& x, const Rows& r) {
   if (sum.numel() == 0) return;
   const int64_t width = sum.numel() / r.groups;
-  const int64_t chunks = std::max<int64_t>(1, (r.rows + kChunk - 1) / kChunk);
+  const int64_t chunks =
+      std::max<int64_t>(1, (r.rows + sum_rows_cu::kChunk - 1) / sum_rows_cu::kChunk);
   const bool one = chunks == 1;  // otherwise the chunks' sums first, and then the sum of those
   const Tensor to = one ? sum : Tensor({r.groups, chunks, width}, DType::f32, Device::cuda);
   const bool is_wide = wide(width, to, x) && r.offset % kWide == 0 && r.row_stride % kWide == 0 &&
@@ -58,8 +59,9 @@ void sum_rows(const Tensor& sum, float beta, float scale, const Tensor& x, const
     dispatch(x.dtype(), [&]<typename T>() {
       with_width(is_wide, [&]<int V>() {
         const int64_t tiles = (width + 32 * V - 1) / (32 * V);
-        launch(add_up<V, S, T>, blocks(r.groups * chunks * tiles, 1), 32 * kWalkers, to.data<S>(),
-               one ? beta : 0.0f, one ? scale : 1.0f, x.data<T>(), r, width, tiles, chunks);
+        launch(sum_rows_cu::add_up<V, S, T>, blocks(r.groups * chunks * tiles, 1),
+               32 * sum_rows_cu::kWalkers, to.data<S>(), one ? beta : 0.0f, one ? scale : 1.0f,
+               x.data<T>(), r, width, tiles, chunks);
       });
     });
   });

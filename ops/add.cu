@@ -7,7 +7,7 @@
 #include "ops/add.h"
 
 namespace lspt::cuda {
-namespace {
+namespace add_cu {
 
 /// A thread owns V elements of x seen as (G, repeats, width); r is (G, width).
 template <int V, typename T>
@@ -22,7 +22,7 @@ __global__ void add_repeated(T* y, const T* x, const T* r, int64_t count, int64_
   store<V>(y + i, sum);
 }
 
-}  // namespace
+}  // namespace add_cu
 
 void add_forward(const Tensor& y, const Tensor& x, const Tensor& r, int64_t groups) {
   if (x.numel() == 0) return;
@@ -30,8 +30,8 @@ void add_forward(const Tensor& y, const Tensor& x, const Tensor& r, int64_t grou
   const int64_t width = r.numel() / groups;
   dispatch(x.dtype(), [&]<typename T>() {
     with_width(wide(width, y, x, r), [&]<int V>() {
-      launch(add_repeated<V, T>, blocks(x.numel(), kBlock * V), kBlock, y.data<T>(), x.data<T>(),
-             r.data<T>(), x.numel(), width, x.numel() / r.numel());
+      launch(add_cu::add_repeated<V, T>, blocks(x.numel(), kBlock * V), kBlock, y.data<T>(),
+             x.data<T>(), r.data<T>(), x.numel(), width, x.numel() / r.numel());
     });
   });
 }

@@ -7,7 +7,7 @@
 #include "ops/cross_entropy.h"
 
 namespace lspt::cuda {
-namespace {
+namespace cross_entropy_cu {
 
 /// A warp owns a row, lane i its classes i, i + 32, ...
 template <typename T>
@@ -42,7 +42,7 @@ __global__ void logit_gradients(T* dlogits, const float* dloss, const float* log
   dlogits[i] = scale * (expf(static_cast<float>(logits[i]) - log_sums[i / classes]) - targets[i]);
 }
 
-}  // namespace
+}  // namespace cross_entropy_cu
 
 void cross_entropy_forward(const Tensor& loss, const Tensor& log_sum, const Tensor& logits,
                            const Tensor& targets) {
@@ -50,8 +50,9 @@ void cross_entropy_forward(const Tensor& loss, const Tensor& log_sum, const Tens
   const int64_t rows = logits.dim(0);
   const Tensor losses({rows}, DType::f32, Device::cuda);
   dispatch(logits.dtype(), [&]<typename T>() {
-    launch(row_losses<T>, blocks(rows, kRowWarps), 32 * kRowWarps, losses.data<float>(),
-           log_sum.data<float>(), logits.data<T>(), targets.data<float>(), rows, logits.dim(1));
+    launch(cross_entropy_cu::row_losses<T>, blocks(rows, kRowWarps), 32 * kRowWarps,
+           losses.data<float>(), log_sum.data<float>(), logits.data<T>(), targets.data<float>(),
+           rows, logits.dim(1));
   });
   sum_rows(loss, 0.0f, 1.0f / static_cast<float>(rows), losses, {.rows = rows, .row_stride = 1});
 }
@@ -60,7 +61,7 @@ void cross_entropy_backward(const Tensor& dlogits, const Tensor& dloss, const Te
                             const Tensor& logits, const Tensor& targets) {
   const OpScope op("cross_entropy_backward", bytes_of(dlogits, logits, targets));
   dispatch(logits.dtype(), [&]<typename T>() {
-    launch(logit_gradients<T>, blocks(logits.numel()), kBlock, dlogits.data<T>(),
+    launch(cross_entropy_cu::logit_gradients<T>, blocks(logits.numel()), kBlock, dlogits.data<T>(),
            dloss.data<float>(), log_sum.data<float>(), logits.data<T>(), targets.data<float>(),
            logits.numel(), logits.dim(1));
   });

@@ -5,7 +5,7 @@
 #include "ops/dropout.h"
 
 namespace lspt::cuda {
-namespace {
+namespace dropout_cu {
 
 /// A thread owns four elements: one evaluation of the stream.
 template <typename T>
@@ -19,13 +19,13 @@ __global__ void mask(T* y, const T* x, int64_t count, float p, float scale, Rand
                        : 0.0f;
 }
 
-}  // namespace
+}  // namespace dropout_cu
 
 void dropout_apply(const Tensor& y, const Tensor& x, float p, const Random& stream) {
   const OpScope op("dropout", bytes_of(y, x));
   dispatch(x.dtype(), [&]<typename T>() {
-    launch(mask<T>, blocks(x.numel(), 4 * kBlock), kBlock, y.data<T>(), x.data<T>(), x.numel(), p,
-           1.0f / (1.0f - p), stream);
+    launch(dropout_cu::mask<T>, blocks(x.numel(), 4 * kBlock), kBlock, y.data<T>(), x.data<T>(),
+           x.numel(), p, 1.0f / (1.0f - p), stream);
   });
 }
 

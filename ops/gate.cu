@@ -7,7 +7,7 @@
 #include "ops/math.cuh"
 
 namespace lspt::cuda {
-namespace {
+namespace gate_cu {
 
 /// A thread owns V elements; the gate is read from the card, where the optimizer changes it.
 template <int V, typename T>
@@ -53,14 +53,14 @@ __global__ void add_slope(float* dlogit, const float* sum, const float* logit) {
   *dlogit += g * (1.0f - g) * *sum;
 }
 
-}  // namespace
+}  // namespace gate_cu
 
 void gate_forward(const Tensor& y, const Tensor& p_in, const Tensor& p_out, const Tensor& logits,
                   int64_t index) {
   const OpScope op("gate_forward", bytes_of(y, p_in, p_out));
   dispatch(y.dtype(), [&]<typename T>() {
     with_width(wide(y.numel(), y, p_in, p_out), [&]<int V>() {
-      launch(mix<V, T>, blocks(y.numel(), kBlock * V), kBlock, y.data<T>(), p_in.data<T>(),
+      launch(gate_cu::mix<V, T>, blocks(y.numel(), kBlock * V), kBlock, y.data<T>(), p_in.data<T>(),
              p_out.data<T>(), logits.data<float>() + index, y.numel());
     });
   });
@@ -71,8 +71,8 @@ void gate_backward(const Tensor& dx, const Tensor& dy, const Tensor& logits, int
   const OpScope op("gate_backward", bytes_of(dx, dy));
   dispatch(dx.dtype(), [&]<typename T>() {
     with_width(wide(dx.numel(), dx, dy), [&]<int V>() {
-      launch(share<V, T>, blocks(dx.numel(), kBlock * V), kBlock, dx.data<T>(), dy.data<T>(),
-             logits.data<float>() + index, out, dx.numel());
+      launch(gate_cu::share<V, T>, blocks(dx.numel(), kBlock * V), kBlock, dx.data<T>(),
+             dy.data<T>(), logits.data<float>() + index, out, dx.numel());
     });
   });
 }
@@ -80,14 +80,14 @@ void gate_backward(const Tensor& dx, const Tensor& dy, const Tensor& logits, int
 void gate_logit_backward(const Tensor& dlogits, const Tensor& dy, const Tensor& p_in,
                          const Tensor& p_out, const Tensor& logits, int64_t index) {
   const OpScope op("gate_logit_backward", bytes_of(dy, p_in, p_out));
-  const int64_t chunks = (dy.numel() + kWarpElements - 1) / kWarpElements;
+  const int64_t chunks = (dy.numel() + gate_cu::kWarpElements - 1) / gate_cu::kWarpElements;
   const Tensor sums({chunks}, DType::f32, Device::cuda), sum({1}, DType::f32, Device::cuda);
   dispatch(dy.dtype(), [&]<typename T>() {
-    launch(chunk_sums<T>, blocks(32 * chunks), kBlock, sums.data<float>(), dy.data<T>(),
+    launch(gate_cu::chunk_sums<T>, blocks(32 * chunks), kBlock, sums.data<float>(), dy.data<T>(),
            p_in.data<T>(), p_out.data<T>(), dy.numel());
   });
   sum_rows(sum, 0.0f, 1.0f, sums, {.rows = chunks, .row_stride = 1});
-  launch(add_slope, 1, 1, dlogits.data<float>() + index, sum.data<float>(),
+  launch(gate_cu::add_slope, 1, 1, dlogits.data<float>() + index, sum.data<float>(),
          logits.data<float>() + index);
 }
 

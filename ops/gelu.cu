@@ -6,7 +6,7 @@
 #include "ops/gelu.h"
 
 namespace lspt::cuda {
-namespace {
+namespace gelu_cu {
 
 /// A thread owns V elements. y or slope may be x: each thread reads before it writes.
 template <int V, typename T>
@@ -35,13 +35,13 @@ __global__ void times_slope(T* dx, const T* dy, const T* slope, int64_t count) {
   store<V>(dx + i, g);
 }
 
-}  // namespace
+}  // namespace gelu_cu
 
 void gelu_forward(const Tensor& y, const Tensor& slope, const Tensor& x) {
   const OpScope op("gelu_forward", bytes_of(y, slope, x));
   dispatch(x.dtype(), [&]<typename T>() {
     with_width(wide(x.numel(), y, slope, x), [&]<int V>() {
-      launch(apply<V, T>, blocks(x.numel(), kBlock * V), kBlock, y.data<T>(),
+      launch(gelu_cu::apply<V, T>, blocks(x.numel(), kBlock * V), kBlock, y.data<T>(),
              slope ? slope.data<T>() : nullptr, x.data<T>(), x.numel());
     });
   });
@@ -52,8 +52,8 @@ void gelu_backward(const Tensor& dx, const Tensor& dy, const Tensor& slope) {
   const OpScope op("gelu_backward", bytes_of(dx, dy, slope));
   dispatch(slope.dtype(), [&]<typename T>() {
     with_width(wide(dx.numel(), dx, dy, slope), [&]<int V>() {
-      launch(times_slope<V, T>, blocks(dx.numel(), kBlock * V), kBlock, dx.data<T>(), dy.data<T>(),
-             slope.data<T>(), dx.numel());
+      launch(gelu_cu::times_slope<V, T>, blocks(dx.numel(), kBlock * V), kBlock, dx.data<T>(),
+             dy.data<T>(), slope.data<T>(), dx.numel());
     });
   });
 }

@@ -9,7 +9,7 @@
 #include "ops/layer_norm.h"
 
 namespace lspt::cuda {
-namespace {
+namespace layer_norm_cu {
 
 /// A warp owns a row, lane i its elements V i, V (i + 32), ... Calls body(j) with the first element
 /// of each piece of V that this lane owns of a row.
@@ -114,16 +114,17 @@ __global__ void affine_chunks(float* sums, const T* dy, const T* x, const float*
   sums[(2 * blockIdx.y + 1) * width + column] = sum_b;
 }
 
-}  // namespace
+}  // namespace layer_norm_cu
 
 void layer_norm_forward(const Tensor& y, const Tensor& statistics, const Tensor& x,
                         const Tensor& weight, const Tensor& bias, float eps) {
   const OpScope op("layer_norm_forward", bytes_of(y, statistics, x, weight, bias));
   dispatch(x.dtype(), [&]<typename T>() {
     with_width(wide(x.cols(), y, x, weight, bias), [&]<int V>() {
-      launch(normalize<V, T>, blocks(x.rows(), kRowWarps), 32 * kRowWarps, y.data<T>(),
-             statistics.data<float>(), x.data<T>(), weight ? weight.data<float>() : nullptr,
-             bias ? bias.data<float>() : nullptr, x.rows(), x.cols(), eps);
+      launch(layer_norm_cu::normalize<V, T>, blocks(x.rows(), kRowWarps), 32 * kRowWarps,
+             y.data<T>(), statistics.data<float>(), x.data<T>(),
+             weight ? weight.data<float>() : nullptr, bias ? bias.data<float>() : nullptr, x.rows(),
+             x.cols(), eps);
     });
   });
 }
@@ -135,9 +136,10 @@ void layer_norm_backward(const Tensor& dx, float beta, const Tensor& dy, const T
   dispatch(x.dtype(), [&]<typename T>() {
     dispatch(dx.dtype(), [&]<typename D>() {
       with_width(wide(x.cols(), dx, dy, x, weight), [&]<int V>() {
-        launch(differentiate<V, D, T>, blocks(x.rows(), kRowWarps), 32 * kRowWarps, dx.data<D>(),
-               beta, dy.data<T>(), x.data<T>(), weight ? weight.data<float>() : nullptr,
-               statistics.data<float>(), x.rows(), x.cols());
+        launch(layer_norm_cu::differentiate<V, D, T>, blocks(x.rows(), kRowWarps), 32 * kRowWarps,
+               dx.data<D>(), beta, dy.data<T>(), x.data<T>(),
+               weight ? weight.data<float>() : nullptr, statistics.data<float>(), x.rows(),
+               x.cols());
       });
     });
   });
@@ -151,9 +153,9 @@ void layer_norm_affine_backward(const Tensor& dweight, const Tensor& dbias, cons
                 chunks = (rows + chunk - 1) / chunk;
   const Tensor sums({chunks, 2, width}, DType::f32, Device::cuda);
   dispatch(x.dtype(), [&]<typename T>() {
-    launch(affine_chunks<T>, dim3(blocks(width, 128), static_cast<unsigned>(chunks)), 128,
-           sums.data<float>(), dy.data<T>(), x.data<T>(), statistics.data<float>(), rows, width,
-           chunk);
+    launch(layer_norm_cu::affine_chunks<T>, dim3(blocks(width, 128), static_cast<unsigned>(chunks)),
+           128, sums.data<float>(), dy.data<T>(), x.data<T>(), statistics.data<float>(), rows,
+           width, chunk);
   });
   sum_rows(dweight, 0.0f, 1.0f, sums, {.rows = chunks, .row_stride = 2 * width});
   sum_rows(dbias, 0.0f, 1.0f, sums, {.rows = chunks, .row_stride = 2 * width, .offset = width});

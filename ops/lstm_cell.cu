@@ -7,7 +7,7 @@
 #include "ops/math.cuh"
 
 namespace lspt::cuda {
-namespace {
+namespace lstm_cell_cu {
 
 /// A thread owns V units of a row: their four gates, cell and output. gates may be a: each thread
 /// reads before it writes.
@@ -66,7 +66,7 @@ __global__ void step_back(T* da, float* dprevious, const T* dh, const float* dc,
 
 const float* floats(const Tensor& x) { return x ? x.data<float>() : nullptr; }
 
-}  // namespace
+}  // namespace lstm_cell_cu
 
 void lstm_forward(const Tensor& h, const Tensor& c, const Tensor& gates, const Tensor& a,
                   const Tensor& bias, const Tensor& previous) {
@@ -74,9 +74,9 @@ void lstm_forward(const Tensor& h, const Tensor& c, const Tensor& gates, const T
   const int64_t width = c.dim(1);
   dispatch(h.dtype(), [&]<typename T>() {
     with_width(wide(width, h, c, gates, a, bias, previous), [&]<int V>() {
-      launch(step<V, T>, blocks(c.numel(), kBlock * V), kBlock, h.data<T>(), c.data<float>(),
-             gates.data<T>(), a.data<float>(), bias.data<float>(), floats(previous), c.numel(),
-             width);
+      launch(lstm_cell_cu::step<V, T>, blocks(c.numel(), kBlock * V), kBlock, h.data<T>(),
+             c.data<float>(), gates.data<T>(), a.data<float>(), bias.data<float>(),
+             lstm_cell_cu::floats(previous), c.numel(), width);
     });
   });
 }
@@ -87,9 +87,10 @@ void lstm_backward(const Tensor& da, const Tensor& dprevious, const Tensor& dh, 
   const int64_t width = c.dim(1);
   dispatch(da.dtype(), [&]<typename T>() {
     with_width(wide(width, da, dprevious, dh, dc, gates, c, previous), [&]<int V>() {
-      launch(step_back<V, T>, blocks(c.numel(), kBlock * V), kBlock, da.data<T>(),
-             dprevious ? dprevious.data<float>() : nullptr, dh ? dh.data<T>() : nullptr, floats(dc),
-             gates.data<T>(), c.data<float>(), floats(previous), c.numel(), width);
+      launch(lstm_cell_cu::step_back<V, T>, blocks(c.numel(), kBlock * V), kBlock, da.data<T>(),
+             dprevious ? dprevious.data<float>() : nullptr, dh ? dh.data<T>() : nullptr,
+             lstm_cell_cu::floats(dc), gates.data<T>(), c.data<float>(),
+             lstm_cell_cu::floats(previous), c.numel(), width);
     });
   });
 }

@@ -5,7 +5,7 @@
 #include "ops/patch_embed.h"
 
 namespace lspt::cuda {
-namespace {
+namespace patch_embed_cu {
 
 /// A thread owns V pixels of one line of a patch: of `rows` in its order, (image, patch, channel,
 /// y, x).
@@ -31,13 +31,13 @@ __global__ void gather(T* rows, const float* images, int64_t total, int channels
   store<V>(rows + i, pixel);
 }
 
-}  // namespace
+}  // namespace patch_embed_cu
 
 void gather_patches(const Tensor& rows, const Tensor& images, int64_t patch) {
   const OpScope op("gather_patches", bytes_of(rows, images));
   dispatch(rows.dtype(), [&]<typename T>() {
     with_width(wide(patch, rows, images), [&]<int V>() {
-      launch(gather<V, T>, blocks(rows.numel(), kBlock * V), kBlock, rows.data<T>(),
+      launch(patch_embed_cu::gather<V, T>, blocks(rows.numel(), kBlock * V), kBlock, rows.data<T>(),
              images.data<float>(), rows.numel(), images.dim(1), images.dim(2), images.dim(3),
              patch);
     });

@@ -6,7 +6,7 @@
 #include "ops/patch_pool.h"
 
 namespace lspt::cuda {
-namespace {
+namespace patch_pool_cu {
 
 /// A thread owns V elements of the rows [begin, begin + count) of an image.
 template <int V, typename S, typename T>
@@ -23,7 +23,7 @@ __global__ void spread(S* dx, float beta, const T* dy, int64_t total, int64_t ro
   store<V>(to, g);
 }
 
-}  // namespace
+}  // namespace patch_pool_cu
 
 void patch_pool_forward(const Tensor& y, const Tensor& x, int64_t begin, int64_t end) {
   const int64_t images = x.dim(0), width = x.dim(2), stride = x.dim(1) * width;
@@ -47,8 +47,8 @@ void patch_pool_backward(const Tensor& dx, float beta, const Tensor& dy, int64_t
   dispatch(dx.dtype(), [&]<typename S>() {
     dispatch(dy.dtype(), [&]<typename T>() {
       with_width(wide(width, dx, dy), [&]<int V>() {
-        launch(spread<V, S, T>, blocks(total, kBlock * V), kBlock, dx.data<S>(), beta, dy.data<T>(),
-               total, dx.dim(1), width, begin, end - begin);
+        launch(patch_pool_cu::spread<V, S, T>, blocks(total, kBlock * V), kBlock, dx.data<S>(),
+               beta, dy.data<T>(), total, dx.dim(1), width, begin, end - begin);
       });
     });
   });

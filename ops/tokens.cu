@@ -7,7 +7,7 @@
 #include "ops/tokens.h"
 
 namespace lspt::cuda {
-namespace {
+namespace tokens_cu {
 
 /// A thread owns V elements of the `run` that is copied for each image.
 template <int V, typename S, typename T>
@@ -23,7 +23,7 @@ __global__ void copy_runs(S* to, float beta, const T* from, int64_t total, int64
   store<V>(to + image * to_pitch + at, value);
 }
 
-}  // namespace
+}  // namespace tokens_cu
 
 void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from, int64_t from_at,
                  int64_t count) {
@@ -36,8 +36,9 @@ void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from
   dispatch(to.dtype(), [&]<typename S>() {
     dispatch(from.dtype(), [&]<typename T>() {
       with_width(wide(width, to, from), [&]<int V>() {
-        launch(copy_runs<V, S, T>, blocks(total, kBlock * V), kBlock, to.data<S>() + to_at * width,
-               beta, from.data<T>() + from_at * width, total, run, to_pitch, from_pitch);
+        launch(tokens_cu::copy_runs<V, S, T>, blocks(total, kBlock * V), kBlock,
+               to.data<S>() + to_at * width, beta, from.data<T>() + from_at * width, total, run,
+               to_pitch, from_pitch);
       });
     });
   });
@@ -54,8 +55,9 @@ void copy_columns(const Tensor& to, int64_t to_at, float beta, const Tensor& fro
   dispatch(to.dtype(), [&]<typename S>() {
     dispatch(from.dtype(), [&]<typename T>() {
       with_width(is_wide, [&]<int V>() {
-        launch(copy_runs<V, S, T>, blocks(total, kBlock * V), kBlock, to.data<S>() + to_at, beta,
-               from.data<T>() + from_at, total, count, to.cols(), from.cols());
+        launch(tokens_cu::copy_runs<V, S, T>, blocks(total, kBlock * V), kBlock,
+               to.data<S>() + to_at, beta, from.data<T>() + from_at, total, count, to.cols(),
+               from.cols());
       });
     });
   });

@@ -11,6 +11,15 @@
 
 namespace fs = std::filesystem;
 
+namespace {
+
+std::string text_of(const fs::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
 TEST_CASE("folders include only what lies below them") {
   const std::map<std::string, std::set<std::string>> allowed = {
       {"engine", {"engine"}},
@@ -90,6 +99,29 @@ TEST_CASE("a room of data, models and train has at most fifteen source files") {
   }
 }
 
+TEST_CASE("kernel files, which are compiled as one, keep their own names in a namespace each") {
+  const std::string makefile = text_of("Makefile");
+  const size_t calls = makefile.find("\nLIBRARY_CALLS := ");
+  REQUIRE(calls != std::string::npos);
+  const std::string alone = makefile.substr(calls, makefile.find('\n', calls + 1) - calls);
+  std::set<std::string> namespaces;
+  for (const char* folder : {"engine", "ops", "data", "train"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      const std::string path = entry.path().string();
+      if (!path.ends_with(".cu") || alone.find(path) != std::string::npos) continue;
+      const std::string text = text_of(path), name = entry.path().stem().string() + "_cu";
+      const size_t begin = text.find("\nnamespace " + name + " {\n");
+      const size_t end = text.find("\n}  // namespace " + name + "\n");
+      INFO(path);
+      CHECK(namespaces.insert(name).second);
+      CHECK(text.find("namespace {") == std::string::npos);
+      for (size_t at = 0; (at = text.find("__global__", at)) != std::string::npos; ++at)
+        CHECK((begin < at && at < end && end != std::string::npos));
+    }
+  }
+  CHECK(namespaces.size() > 10);
+}
+
 TEST_CASE("only train/ prints or exits") {
   for (const char* folder : {"engine", "ops", "models", "data"}) {
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
@@ -105,8 +137,7 @@ TEST_CASE("only train/ prints or exits") {
 }
 
 TEST_CASE("every line that \"A step, followed\" points to holds the words beside it") {
-  std::ifstream page("train/a_step.md");
-  const std::string text{std::istreambuf_iterator<char>(page), {}};
+  const std::string text = text_of("train/a_step.md");
   const std::regex link("\\]\\(\\.\\./([^#)]+)#L([0-9]+)\\): `([^`]+)`");
   int links = 0;
   for (std::sregex_iterator at(text.begin(), text.end(), link), end; at != end; ++at, ++links) {

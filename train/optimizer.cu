@@ -8,7 +8,7 @@
 #include "train/optimizer.h"
 
 namespace lspt::cuda {
-namespace {
+namespace optimizer_cu {
 
 constexpr int kMost = 64;  // parameters of one launch: their table is its argument
 constexpr int64_t kBlockElements = kBlock * 8;  // elements that a block owns, of one parameter
@@ -109,37 +109,38 @@ int64_t bytes_of_updates(const std::vector<Update>& updates) {
   return bytes;
 }
 
-}  // namespace
+}  // namespace optimizer_cu
 
 void sgd_update(const Tensor& rates, const std::vector<Update>& updates,
                 const OptimizerConfig& config) {
-  const OpScope op("sgd_update", bytes_of_updates(updates));
-  for_tables(updates, [&](const Table& table, unsigned count) {
-    launch(sgd, count, kBlock, rates.data<float>(), table, config.momentum);
+  const OpScope op("sgd_update", optimizer_cu::bytes_of_updates(updates));
+  optimizer_cu::for_tables(updates, [&](const optimizer_cu::Table& table, unsigned count) {
+    launch(optimizer_cu::sgd, count, kBlock, rates.data<float>(), table, config.momentum);
   });
 }
 
 void adamw_update(const Tensor& rates, const std::vector<Update>& updates,
                   const OptimizerConfig& config) {
-  const OpScope op("adamw_update", bytes_of_updates(updates));
-  for_tables(updates, [&](const Table& table, unsigned count) {
-    launch(adamw, count, kBlock, rates.data<float>(), table, config.beta1, config.beta2,
-           config.epsilon);
+  const OpScope op("adamw_update", optimizer_cu::bytes_of_updates(updates));
+  optimizer_cu::for_tables(updates, [&](const optimizer_cu::Table& table, unsigned count) {
+    launch(optimizer_cu::adamw, count, kBlock, rates.data<float>(), table, config.beta1,
+           config.beta2, config.epsilon);
   });
 }
 
 void measure_gradients(const Tensor& rates, const std::vector<Update>& updates, float limit) {
   const OpScope op("measure_gradients", 0);
   int64_t all = 0;
-  for_tables(updates, [&](const Table&, unsigned count) { all += count; });
+  optimizer_cu::for_tables(updates,
+                           [&](const optimizer_cu::Table&, unsigned count) { all += count; });
   const Tensor sums({all}, DType::f32, Device::cuda), sum({1}, DType::f32, Device::cuda);
   int64_t done = 0;
-  for_tables(updates, [&](const Table& table, unsigned count) {
-    launch(squares, count, kBlock, sums.data<float>() + done, table);
+  optimizer_cu::for_tables(updates, [&](const optimizer_cu::Table& table, unsigned count) {
+    launch(optimizer_cu::squares, count, kBlock, sums.data<float>() + done, table);
     done += count;
   });
   sum_rows(sum, 0.0f, 1.0f, sums, {.rows = all, .row_stride = 1});
-  launch(set_clip, 1, 1, rates.data<float>(), sum.data<float>(), limit);
+  launch(optimizer_cu::set_clip, 1, 1, rates.data<float>(), sum.data<float>(), limit);
 }
 
 }  // namespace lspt::cuda

@@ -116,9 +116,9 @@ struct Binding {
 };
 
 /// A compiled graph.
-class Plan {
+class CompiledGraph {
  public:
-  explicit Plan(Descriptor finalized) : plan_(std::move(finalized)) {
+  explicit CompiledGraph(Descriptor finalized) : plan_(std::move(finalized)) {
     plan_.read(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &workspace_);
   }
   int64_t workspace() const { return workspace_; }  ///< bytes

@@ -1,5 +1,5 @@
 /// cuDNN's graph interface: operations on tensors make a Graph, cuDNN's heuristics and compiler
-/// make a Plan of it. Only .cu files include this.
+/// make a CompiledGraph of it. Only .cu files include this.
 #pragma once
 
 #include "ops/attention/cudnn.h"
@@ -79,7 +79,7 @@ class Graph {
   }
 
   /// The first of cuDNN's proposals that can be compiled; throws with its last reason if none can.
-  Plan compile(const Target& target) const {
+  CompiledGraph compile(const Target& target) const {
     std::string why = "no proposal";
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
       for (const Descriptor& proposal : proposals(mode, target, why)) {
@@ -89,7 +89,7 @@ class Graph {
         if (target.description)
           plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, target.description->get());
         const cudnnStatus_t status = plan.try_finalize();
-        if (status == CUDNN_STATUS_SUCCESS) return Plan(std::move(plan));
+        if (status == CUDNN_STATUS_SUCCESS) return CompiledGraph(std::move(plan));
         why = reason(status);
       }
     }

@@ -119,7 +119,7 @@ cudnnHandle_t cudnn_handle() {
 }
 
 struct Entry {
-  std::optional<cudnn::Plan> plan;
+  std::optional<cudnn::CompiledGraph> plan;
   std::string why_not;
 };
 
@@ -233,7 +233,7 @@ void fused_attention_backward(const FusedAttention& problem, const void* q, cons
 
 FusedPlanInfo fused_attention_plan(const FusedAttention& problem, bool backward,
                                    const std::string& device_json) {
-  const cudnn::Plan plan = graph_of(problem, backward).compile(cudnn::Target(device_json));
+  const cudnn::CompiledGraph plan = graph_of(problem, backward).compile(cudnn::Target(device_json));
   return {plan.kernels(), plan.workspace()};
 }
 

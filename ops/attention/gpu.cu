@@ -12,7 +12,7 @@
 #include "ops/attention/tiles.cuh"
 
 namespace lspt::cuda {
-namespace {
+namespace gpu_cu {
 
 // cuDNN wants one tensor of keys, and scores divided by sqrt(d) alone. So the rows of prompts and
 // tokens are joined first, queries divided by a temperature beforehand, and gradients taken apart
@@ -100,17 +100,17 @@ struct Fused {
   Tensor joined_keys() const {
     if (prompts == 0) return {};
     const Tensor joined({batch, problem.keys, 2 * width}, DType::bf16, Device::cuda);
-    copy(rows_of<bf16>(joined), rows_of<const bf16>(in.prompt), batch, prompts, 2 * width);
-    copy(rows_of<bf16>(joined, prompts), rows_of<const bf16>(in.qkv, 0, kv_column), batch, tokens,
-         2 * width);
+    gpu_cu::copy(rows_of<bf16>(joined), rows_of<const bf16>(in.prompt), batch, prompts, 2 * width);
+    gpu_cu::copy(rows_of<bf16>(joined, prompts), rows_of<const bf16>(in.qkv, 0, kv_column), batch,
+                 tokens, 2 * width);
     return joined;
   }
 };
 
-}  // namespace
+}  // namespace gpu_cu
 
 void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionInputs& in) {
-  const Fused f(in);
+  const gpu_cu::Fused f(in);
   if (!f.usable(false)) return tiled_attention_forward(y, log_sum, in);
   const Tensor divided = f.divided_queries(), joined = f.joined_keys();
   const bf16* q = (divided ? divided : in.query ? in.query : in.qkv).data<bf16>();
@@ -121,7 +121,7 @@ void attention_forward(const Tensor& y, const Tensor& log_sum, const AttentionIn
 void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dquery,
                         const Tensor& dprompt, const Tensor& dtemperature, const Tensor& y,
                         const Tensor& log_sum, const AttentionInputs& in) {
-  const Fused f(in);
+  const gpu_cu::Fused f(in);
   if (!f.usable(true))
     return tiled_attention_backward(dy, dqkv, dquery, dprompt, dtemperature, y, log_sum, in);
   const Tensor divided = f.divided_queries(), joined = f.joined_keys();
@@ -140,13 +140,14 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
                            dq, dk, dk + f.width);
 
   if (djoined && dprompt)
-    copy(rows_of<float>(dprompt), rows_of<const bf16>(djoined), f.batch, f.prompts, 2 * f.width);
+    gpu_cu::copy(rows_of<float>(dprompt), rows_of<const bf16>(djoined), f.batch, f.prompts,
+                 2 * f.width);
   if (djoined && dqkv)
-    copy(rows_of<bf16>(dqkv, 0, f.kv_column), rows_of<const bf16>(djoined, f.prompts), f.batch,
-         f.tokens, 2 * f.width);
+    gpu_cu::copy(rows_of<bf16>(dqkv, 0, f.kv_column), rows_of<const bf16>(djoined, f.prompts),
+                 f.batch, f.tokens, 2 * f.width);
   if (ddivided && dqkv)
-    copy(rows_of<bf16>(in.query ? dquery : dqkv), rows_of<const bf16>(ddivided), f.batch,
-         f.problem.queries, f.width, f.temperature);
+    gpu_cu::copy(rows_of<bf16>(in.query ? dquery : dqkv), rows_of<const bf16>(ddivided), f.batch,
+                 f.problem.queries, f.width, f.temperature);
   if (dtemperature) {
     const Tensor dots(log_sum.shape(), DType::f32, Device::cuda);
     head_dots(dots, divided, ddivided);
@@ -155,8 +156,8 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
               .group_stride = f.problem.queries,
               .rows = f.problem.queries,
               .row_stride = 1});
-    launch(temperature_gradients, blocks(dtemperature.numel()), kBlock, dtemperature.data<float>(),
-           dtemperature.numel(), f.temperature);
+    launch(gpu_cu::temperature_gradients, blocks(dtemperature.numel()), kBlock,
+           dtemperature.data<float>(), dtemperature.numel(), f.temperature);
   }
 }
 

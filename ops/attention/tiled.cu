@@ -11,7 +11,7 @@
 #include "ops/attention/tiles.cuh"
 
 namespace lspt::cuda {
-namespace {
+namespace tiled_cu {
 
 template <int D, typename T>
 __global__ void forward(Side<T, T> y, float* log_sum, Input<T> q, Input<T> k, Input<T> v, Sizes s) {
@@ -182,13 +182,14 @@ void with_depth(int depth, Body&& body) {
     body.template operator()<96>();
 }
 
-}  // namespace
+}  // namespace tiled_cu
 
 void head_dots(const Tensor& dots, const Tensor& a, const Tensor& b) {
   const OpScope op("head_dots", bytes_of(dots, a, b));
   dispatch(a.dtype(), [&]<typename T>() {
-    launch(multiply_heads<T>, blocks(32 * dots.numel()), kBlock, dots.data<float>(), a.data<T>(),
-           b.data<T>(), dots.numel(), dots.dim(2), dots.dim(1), a.dim(2) / dots.dim(1));
+    launch(tiled_cu::multiply_heads<T>, blocks(32 * dots.numel()), kBlock, dots.data<float>(),
+           a.data<T>(), b.data<T>(), dots.numel(), dots.dim(2), dots.dim(1),
+           a.dim(2) / dots.dim(1));
   });
 }
 
@@ -196,14 +197,14 @@ void tiled_attention_forward(const Tensor& y, const Tensor& log_sum, const Atten
   const int64_t keys = in.qkv.dim(1) + (in.prompt ? in.prompt.dim(-2) : 0);
   const OpScope op("tiled attention", bytes_of(y, log_sum, in.qkv, in.query, in.prompt),
                    4 * y.numel() * keys);
-  const Sizes s = sizes_of(in);
+  const Sizes s = tiled_cu::sizes_of(in);
   const unsigned heads = static_cast<unsigned>(in.qkv.dim(0) * in.heads);
   dispatch(y.dtype(), [&]<typename T>() {
-    const Parts<const T, const T> from(in, in.qkv, in.query, in.prompt);
+    const tiled_cu::Parts<const T, const T> from(in, in.qkv, in.query, in.prompt);
     const auto& [q, k, v] = from.side;
     const Side<T, T> to{{}, rows_of<T>(y), 0, q.count};
-    with_depth(s.depth, [&]<int D>() {
-      launch(forward<D, T>, dim3(heads, blocks(q.count, kRows)), 32 * kWarps, to,
+    tiled_cu::with_depth(s.depth, [&]<int D>() {
+      launch(tiled_cu::forward<D, T>, dim3(heads, blocks(q.count, kRows)), 32 * kWarps, to,
              log_sum.data<float>(), q, k, v, s);
     });
   });
@@ -216,35 +217,36 @@ void tiled_attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor
   const OpScope op("tiled attention backward",
                    bytes_of(dy, dqkv, dquery, dprompt, y, log_sum, in.qkv, in.query, in.prompt),
                    10 * y.numel() * keys);
-  const Sizes s = sizes_of(in);
+  const Sizes s = tiled_cu::sizes_of(in);
   const unsigned heads = static_cast<unsigned>(in.qkv.dim(0) * in.heads);
   // dy . y = sum over keys of p (dy . v), what softmax's gradient subtracts.
   const Tensor dot(log_sum.shape(), DType::f32, Device::cuda);
   head_dots(dot, dy, y);
   dispatch(dy.dtype(), [&]<typename T>() {
-    const Parts<const T, const T> from(in, in.qkv, in.query, in.prompt);
-    const Parts<float, T> to(in, dqkv, dquery, dprompt);
+    const tiled_cu::Parts<const T, const T> from(in, in.qkv, in.query, in.prompt);
+    const tiled_cu::Parts<float, T> to(in, dqkv, dquery, dprompt);
     const auto& [q, k, v] = from.side;
     const Input<T> dout{{}, rows_of<const T>(dy), 0, q.count};
-    with_depth(s.depth, [&]<int D>() {
+    tiled_cu::with_depth(s.depth, [&]<int D>() {
       if (dqkv || dtemperature) {
         const unsigned pieces = blocks(q.count, kRows);
         const Tensor shares =
             dtemperature ? Tensor({heads, pieces}, DType::f32, Device::cuda) : Tensor();
         const Side<T, T> dq{{}, to.side[0].back, 0, q.count};
-        launch(backward_queries<D, T>, dim3(heads, pieces), 32 * kWarps, dq,
+        launch(tiled_cu::backward_queries<D, T>, dim3(heads, pieces), 32 * kWarps, dq,
                shares ? shares.data<float>() : nullptr, q, k, v, dout, log_sum.data<float>(),
                dot.data<float>(), s);
         if (dtemperature) {
           sum_rows(dtemperature, 0.0f, 1.0f, shares,
                    {.groups = heads, .group_stride = pieces, .rows = pieces, .row_stride = 1});
-          launch(finish_temperature, blocks(heads), kBlock, dtemperature.data<float>(), heads, s);
+          launch(tiled_cu::finish_temperature, blocks(heads), kBlock, dtemperature.data<float>(),
+                 heads, s);
         }
       }
       // Without dqkv only the prompts' keys, which come first, have anything to receive.
       if (const int wanted = dqkv ? k.count : dprompt ? k.split : 0; wanted > 0)
-        launch(backward_keys<D, T>, dim3(heads, blocks(wanted, kRows)), 32 * kWarps, to.side[1],
-               to.side[2], q, k, v, dout, log_sum.data<float>(), dot.data<float>(), s);
+        launch(tiled_cu::backward_keys<D, T>, dim3(heads, blocks(wanted, kRows)), 32 * kWarps,
+               to.side[1], to.side[2], q, k, v, dout, log_sum.data<float>(), dot.data<float>(), s);
     });
   });
 }

@@ -8,7 +8,7 @@
 namespace lspt {
 namespace {
 
-constexpr size_t kMaxNodes = 1'000'000;
+constexpr size_t kMaxValues = 1'000'000;
 constexpr uint16_t kMaxDepth = 1000;
 
 /// Modules, and names of Python's builtins, that no weights file has a reason to name; each
@@ -52,25 +52,25 @@ class PickleReader {
   }
 
   Index make(Kind kind, std::vector<Index> items = {}, std::string text = {}) {
-    if (pickle_.nodes_.size() >= kMaxNodes) bad("more than ", kMaxNodes, " values");
-    pickle_.nodes_.push_back({kind, 0, 0, std::move(text), {}});
-    const Index index = static_cast<Index>(pickle_.nodes_.size() - 1);
+    if (pickle_.values_.size() >= kMaxValues) bad("more than ", kMaxValues, " values");
+    pickle_.values_.push_back({kind, 0, 0, std::move(text), {}});
+    const Index index = static_cast<Index>(pickle_.values_.size() - 1);
     append(index, items);
     return index;
   }
   void append(Index to, const std::vector<Index>& items) {
-    Pickle::Node& node = pickle_.nodes_[to];
+    Pickle::Value& value = pickle_.values_[to];
     for (const Index item : items) {
-      node.depth = std::max<uint16_t>(node.depth, pickle_.nodes_[item].depth + 1);
-      if (node.depth > kMaxDepth) bad("nested deeper than ", kMaxDepth);
+      value.depth = std::max<uint16_t>(value.depth, pickle_.values_[item].depth + 1);
+      if (value.depth > kMaxDepth) bad("nested deeper than ", kMaxDepth);
     }
-    node.items.insert(node.items.end(), items.begin(), items.end());
+    value.items.insert(value.items.end(), items.begin(), items.end());
   }
 
   void push(Index index) { stack_.push_back(index); }
   void push_integer(int64_t value, Kind kind = Kind::integer) {
     push(make(kind));
-    pickle_.nodes_.back().integer = value;
+    pickle_.values_.back().integer = value;
   }
   void push_text(std::string_view text) { push(make(Kind::text, {}, std::string(text))); }
   Index pop() {
@@ -100,8 +100,8 @@ class PickleReader {
   /// Items for the container on top. What a call stands for is unknown: its items are dropped.
   void extend(Kind kind, const std::vector<Index>& items) {
     const Index to = top();
-    if (pickle_.nodes_[to].kind == Kind::call) return;
-    if (pickle_.nodes_[to].kind != kind) bad("items for a value that takes none");
+    if (pickle_.values_[to].kind == Kind::call) return;
+    if (pickle_.values_[to].kind != kind) bad("items for a value that takes none");
     if (kind == Kind::dict && items.size() % 2) bad("a key without a value");
     append(to, items);
   }
@@ -114,13 +114,13 @@ class PickleReader {
   }
   void push_global(std::string_view module) { push_global(module, reader_.line()); }
   void push_global(const std::vector<Index>& names) {
-    const Pickle::Node &module = pickle_.nodes_[names[0]], &name = pickle_.nodes_[names[1]];
+    const Pickle::Value &module = pickle_.values_[names[0]], &name = pickle_.values_[names[1]];
     if (module.kind != Kind::text || name.kind != Kind::text) bad("a global without a name");
     push_global(module.text, name.text);
   }
   void push_call(const std::vector<Index>& callable_and_arguments) {
-    const Pickle::Node &callable = pickle_.nodes_[callable_and_arguments[0]],
-                       &arguments = pickle_.nodes_[callable_and_arguments[1]];
+    const Pickle::Value &callable = pickle_.values_[callable_and_arguments[0]],
+                        &arguments = pickle_.values_[callable_and_arguments[1]];
     if (arguments.kind != Kind::tuple) bad("arguments that are no tuple");
     const bool ordered = callable.kind == Kind::global &&
                          callable.text == "collections.OrderedDict" && arguments.items.empty();
@@ -128,7 +128,7 @@ class PickleReader {
   }
 
   void put(uint64_t slot) {
-    if (slot >= kMaxNodes) bad("memo slot ", slot);
+    if (slot >= kMaxValues) bad("memo slot ", slot);
     memo_[slot] = top();
   }
   void get(uint64_t slot) {
@@ -217,27 +217,27 @@ Pickle Pickle::parse(std::string_view bytes, const std::string& what, size_t* us
   return PickleReader(bytes, what).run(used);
 }
 
-const Pickle::Node* Pickle::get(const Node& dict, std::string_view key) const {
+const Pickle::Value* Pickle::get(const Value& dict, std::string_view key) const {
   if (dict.kind != Kind::dict) return nullptr;
   for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
-    const Node& name = nodes_[dict.items[i]];
-    if (name.kind == Kind::text && name.text == key) return &nodes_[dict.items[i + 1]];
+    const Value& name = values_[dict.items[i]];
+    if (name.kind == Kind::text && name.text == key) return &values_[dict.items[i + 1]];
   }
   return nullptr;
 }
 
-bool Pickle::calls(const Node& node, std::string_view callable) const {
-  return node.kind == Kind::call && nodes_[node.items[0]].kind == Kind::global &&
-         nodes_[node.items[0]].text == callable;
+bool Pickle::calls(const Value& value, std::string_view callable) const {
+  return value.kind == Kind::call && values_[value.items[0]].kind == Kind::global &&
+         values_[value.items[0]].text == callable;
 }
 
 std::vector<std::string> Pickle::foreign() const {
   std::vector<std::string> names;
-  for (const Node& node : nodes_)
-    if (node.kind == Kind::global && !node.text.starts_with("torch.") &&
-        !node.text.starts_with("collections.") &&
-        std::find(names.begin(), names.end(), node.text) == names.end() && names.size() < 20)
-      names.push_back(node.text);
+  for (const Value& value : values_)
+    if (value.kind == Kind::global && !value.text.starts_with("torch.") &&
+        !value.text.starts_with("collections.") &&
+        std::find(names.begin(), names.end(), value.text) == names.end() && names.size() < 20)
+      names.push_back(value.text);
   return names;
 }
 

@@ -1,5 +1,5 @@
 /// Python pickles as inert data. There is no code here that a pickle could run: a callable is a
-/// name, and calling it makes a node that says so.
+/// name, and calling it makes a value that says so.
 /// Source: Python's pickletools (opcode list), PyTorch's weights-only rules.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace lspt {
 
-/// A tree in one array: nodes refer to each other by index, so neither reading nor freeing it
+/// A tree in one array: values refer to each other by index, so neither reading nor freeing it
 /// recurses, however deep or cyclic a hostile file makes it.
 class Pickle {
  public:
@@ -28,7 +28,7 @@ class Pickle {
     persistent,  ///< items: the id, in PyTorch's files a tuple that names a storage
     opaque,      ///< a value that nothing here needs, such as a float or a huge integer
   };
-  struct Node {
+  struct Value {
     Kind kind = Kind::none;
     uint16_t depth = 0;
     int64_t integer = 0;
@@ -44,20 +44,20 @@ class Pickle {
   /// messages. Bytes may follow the pickle; `used` becomes its size.
   static Pickle parse(std::string_view bytes, const std::string& what, size_t* used = nullptr);
 
-  const Node& root() const { return nodes_[root_]; }
-  const Node& operator[](Index index) const { return nodes_[index]; }
+  const Value& root() const { return values_[root_]; }
+  const Value& operator[](Index index) const { return values_[index]; }
   /// Every value, in the order in which the pickle makes them.
-  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::vector<Value>& values() const { return values_; }
   /// Value of a text key in a dict, nullptr if there is none.
-  const Node* get(const Node& dict, std::string_view key) const;
-  /// Whether node is a call of the global `callable`.
-  bool calls(const Node& node, std::string_view callable) const;
+  const Value* get(const Value& dict, std::string_view key) const;
+  /// Whether value is a call of the global `callable`.
+  bool calls(const Value& value, std::string_view callable) const;
   /// Globals outside PyTorch and collections that the pickle names, each once.
   std::vector<std::string> foreign() const;
 
  private:
   friend class PickleReader;
-  std::vector<Node> nodes_;
+  std::vector<Value> values_;
   Index root_ = 0;
 };
 

@@ -18,7 +18,7 @@ class LegacyReader {
     next("magic number");
     check(next("protocol").root().integer == 1001, "an unknown version of PyTorch's old format");
     const Pickle machine = next("machine");
-    const Pickle::Node* little = machine.get(machine.root(), "little_endian");
+    const Pickle::Value* little = machine.get(machine.root(), "little_endian");
     check(little && little->kind == Kind::boolean, "it does not say its byte order");
     check(little->integer == 1,
           "written by a big-endian machine; save it again on a little-endian one");
@@ -55,8 +55,8 @@ class LegacyReader {
   /// object does, where it first names the storage.
   void find_storages(const Pickle& object) {
     std::map<std::string, StorageId> named;
-    for (const Pickle::Node& node : object.nodes())
-      if (const auto id = storage_id(object, node, what_)) named.try_emplace(id->key, *id);
+    for (const Pickle::Value& value : object.values())
+      if (const auto id = storage_id(object, value, what_)) named.try_emplace(id->key, *id);
     const Pickle keys = next("list of storages");
     ByteReader reader(file_.bytes(), what_, at_);
     for (const Pickle::Index item : keys.root().items) {

@@ -16,15 +16,15 @@ class StateDictReader {
   void read() {
     for (const std::string& name : pickle_.foreign())
       table_.notes.push_back(name + " carried as opaque");
-    const Pickle::Node& dict = state_dict();
+    const Pickle::Value& dict = state_dict();
     for (const char* key : {"family", "source", "normalization", "fc_norm"}) {
-      const Pickle::Node* value = pickle_.get(pickle_.root(), key);
+      const Pickle::Value* value = pickle_.get(pickle_.root(), key);
       if (value && value->kind == Kind::text) table_.metadata[key] = value->text;
     }
     std::set<std::string_view> names;
     size_t skipped = 0;
     for (size_t i = 0; i + 1 < dict.items.size(); i += 2) {
-      const Pickle::Node &key = pickle_[dict.items[i]], &value = pickle_[dict.items[i + 1]];
+      const Pickle::Value &key = pickle_[dict.items[i]], &value = pickle_[dict.items[i + 1]];
       if (key.kind != Kind::text || !is_tensor(value)) {
         ++skipped;
         continue;
@@ -44,15 +44,15 @@ class StateDictReader {
 
   /// A call of a _rebuild_tensor function.
   struct Rebuild {
-    const Pickle::Node* arguments = nullptr;
+    const Pickle::Value* arguments = nullptr;
     bool dtype = false;  // v3: the element type is an argument, the storage is bytes
   };
   /// The rebuild that a value is, through torch.nn.Parameter and tensor subclasses.
-  Rebuild rebuild_of(const Pickle::Node& value) const {
-    const Pickle::Node* node = &value;
-    for (int wrapped = 0; wrapped < 4 && node->kind == Kind::call; ++wrapped) {
-      const Pickle::Node *function = &pickle_[node->items[0]],
-                         *arguments = &pickle_[node->items[1]];
+  Rebuild rebuild_of(const Pickle::Value& value) const {
+    const Pickle::Value* inner = &value;
+    for (int wrapped = 0; wrapped < 4 && inner->kind == Kind::call; ++wrapped) {
+      const Pickle::Value *function = &pickle_[inner->items[0]],
+                          *arguments = &pickle_[inner->items[1]];
       // (function, type, arguments, state)
       if (function->text == "torch._tensor._rebuild_from_type_v2" && arguments->items.size() > 2) {
         function = &pickle_[arguments->items[0]];
@@ -65,26 +65,26 @@ class StateDictReader {
       const bool parameter = name == "torch._utils._rebuild_parameter" ||
                              name == "torch._utils._rebuild_parameter_with_state";
       if (!parameter || arguments->items.empty()) break;
-      node = &pickle_[arguments->items[0]];
+      inner = &pickle_[arguments->items[0]];
     }
     return {};
   }
 
-  bool is_tensor(const Pickle::Node& value) const {
+  bool is_tensor(const Pickle::Value& value) const {
     return rebuild_of(value).arguments || (value.kind == Kind::persistent && parts_.tensor);
   }
-  bool has_tensors(const Pickle::Node& dict) const {
+  bool has_tensors(const Pickle::Value& dict) const {
     if (dict.kind != Kind::dict) return false;
     for (size_t i = 1; i < dict.items.size(); i += 2)
       if (is_tensor(pickle_[dict.items[i]])) return true;
     return false;
   }
 
-  const Pickle::Node& state_dict() {
-    const Pickle::Node& root = pickle_.root();
+  const Pickle::Value& state_dict() {
+    const Pickle::Value& root = pickle_.root();
     for (const char* key :
          {"state_dict", "model", "teacher", "student", "model_state_dict", "net"}) {
-      const Pickle::Node* inner = pickle_.get(root, key);
+      const Pickle::Value* inner = pickle_.get(root, key);
       if (!inner || !has_tensors(*inner)) continue;
       table_.wrapper = key;
       if (table_.wrapper == "teacher" && pickle_.get(root, "student"))
@@ -99,7 +99,7 @@ class StateDictReader {
     return root;
   }
 
-  std::vector<int64_t> integers(const std::string& name, const Pickle::Node& tuple) const {
+  std::vector<int64_t> integers(const std::string& name, const Pickle::Value& tuple) const {
     check(tuple.kind == Kind::tuple && tuple.items.size() <= Shape::kMaxRank, "tensor ", name,
           ": a size or stride that is no tuple of up to ", Shape::kMaxRank, " numbers");
     std::vector<int64_t> values;
@@ -112,7 +112,7 @@ class StateDictReader {
   }
 
   /// arguments: (storage, offset, size, stride, requires_grad, hooks[, dtype, ...]).
-  void read_tensor(const std::string& name, const Pickle::Node& value) {
+  void read_tensor(const std::string& name, const Pickle::Value& value) {
     const auto [arguments, has_dtype] = rebuild_of(value);
     if (!arguments) {
       check(parts_.tensor(name, value), "tensor ", name, " is not in the file");
@@ -122,7 +122,7 @@ class StateDictReader {
           arguments->items.size(), " arguments, at least ", has_dtype ? 7 : 4, " expected");
     const auto id = storage_id(pickle_, pickle_[arguments->items[0]], what_ + ": tensor " + name);
     check(id.has_value(), "tensor ", name, ": its storage is not named as PyTorch names storages");
-    const Pickle::Node& start = pickle_[arguments->items[1]];
+    const Pickle::Value& start = pickle_[arguments->items[1]];
     check(start.kind == Kind::integer, "tensor ", name, ": an offset that is no number");
     TensorLayout layout{start.integer, integers(name, pickle_[arguments->items[2]]),
                         integers(name, pickle_[arguments->items[3]])};

@@ -28,9 +28,9 @@ struct StorageId {
   int64_t count = 0;
   int64_t view_offset = 0, view_count = -1;  ///< in elements; -1: no view, the whole storage
 };
-/// What a persistent node names; none if it is not a storage. Throws Error(kWeights), beginning
+/// What a persistent value names; none if it is not a storage. Throws Error(kWeights), beginning
 /// with `what`, for a storage that is not named as PyTorch names them.
-std::optional<StorageId> storage_id(const Pickle& pickle, const Pickle::Node& node,
+std::optional<StorageId> storage_id(const Pickle& pickle, const Pickle::Value& value,
                                     const std::string& what);
 
 /// A tensor's place: offset and strides in elements of `element`.
@@ -45,8 +45,8 @@ void add_tensor(WeightTable& table, const std::string& name, Element element,
 /// Where storages and, in the oldest format, whole tensors are.
 struct TorchParts {
   std::function<TorchStorage(const std::string& key)> storage;  ///< data is nullptr: not there
-  /// Adds the tensor that a persistent node names; false if it names none.
-  std::function<bool(const std::string& name, const Pickle::Node& node)> tensor = {};
+  /// Adds the tensor that a persistent value names; false if it names none.
+  std::function<bool(const std::string& name, const Pickle::Value& value)> tensor = {};
 };
 
 /// Tensors of the state dict, which is the pickled dict itself or the one under `state_dict`,

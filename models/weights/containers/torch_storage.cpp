@@ -46,14 +46,14 @@ std::optional<Element> element_of_torch_dtype(std::string_view global) {
   return look_up(kDtypes, global);
 }
 
-std::optional<StorageId> storage_id(const Pickle& pickle, const Pickle::Node& node,
+std::optional<StorageId> storage_id(const Pickle& pickle, const Pickle::Value& value,
                                     const std::string& what) {
-  if (node.kind != Kind::persistent) return std::nullopt;
-  const std::vector<Pickle::Index>& fields = pickle[node.items[0]].items;
+  if (value.kind != Kind::persistent) return std::nullopt;
+  const std::vector<Pickle::Index>& fields = pickle[value.items[0]].items;
   if (fields.size() < 5 || fields.size() > 6 || pickle[fields[0]].text != "storage")
     return std::nullopt;
-  const Pickle::Node &type = pickle[fields[1]], &key = pickle[fields[2]],
-                     &count = pickle[fields[4]];
+  const Pickle::Value &type = pickle[fields[1]], &key = pickle[fields[2]],
+                      &count = pickle[fields[4]];
   const auto element = element_of_storage(type.text);
   require(element.has_value(), ErrorKind::kWeights, what, ": elements of ", type.text,
           " are not supported");

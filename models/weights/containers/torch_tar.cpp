@@ -34,8 +34,8 @@ std::map<std::string, std::string_view> read_tar(const MappedFile& file) {
 
 /// Keys are numbers, once they were pointers.
 std::string key_of(const Pickle& pickle, Pickle::Index index) {
-  const Pickle::Node& node = pickle[index];
-  return node.kind == Kind::text ? node.text : std::to_string(node.integer);
+  const Pickle::Value& value = pickle[index];
+  return value.kind == Kind::text ? value.text : std::to_string(value.integer);
 }
 
 class TarReader {
@@ -54,8 +54,8 @@ class TarReader {
     read_storages();
     read_tensors();
     const Pickle pickle = Pickle::parse(members_.at("pickle"), what_ + ": pickle");
-    const auto add = [&](const std::string& name, const Pickle::Node& node) {
-      const auto found = tensors_.find(key_of(pickle, node.items[0]));
+    const auto add = [&](const std::string& name, const Pickle::Value& value) {
+      const auto found = tensors_.find(key_of(pickle, value.items[0]));
       if (found == tensors_.end()) return false;
       const Tensor& tensor = found->second;
       add_tensor(table_, name, tensor.storage.element, tensor.layout, tensor.storage.bytes, what_);
