@@ -1,6 +1,5 @@
-// The one instance of stb_image: PNG and BMP only; JPEG goes to libjpeg-turbo.
+// The one instance of stb_image: BMP only.
 #define STB_IMAGE_IMPLEMENTATION
-#define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #define STBI_MAX_DIMENSIONS 65535
