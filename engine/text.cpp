@@ -21,4 +21,9 @@ std::string printable(const std::string& text) {
   return out;
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return text;
+}
+
 }  // namespace lspt

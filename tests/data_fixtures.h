@@ -1,53 +1,20 @@
-/// What the tests of data/ share: a temporary folder, the test pattern, errors as text.
+/// What the tests of data/ share: the test pattern and images made of it.
 #pragma once
 
 #include <doctest/doctest.h>
 #include <zlib.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "data/images/image.h"
 #include "engine/error.h"
 #include "tests/errors.h"
+#include "tests/files.h"
 
 namespace lspt {
 
 inline const std::string kImages = "tests/golden/images/";
-
-/// A folder of its own, removed at the end.
-class TempFolder {
- public:
-  TempFolder() {
-    const char* base = std::getenv("TMPDIR");
-    std::string name = std::string(base ? base : "/tmp") + "/lspt-data-XXXXXX";
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  std::string path(const std::string& name = "") const {
-    return name.empty() ? path_ : path_ + "/" + name;
-  }
-  /// Writes a file, making its folders; returns its path.
-  std::string write(const std::string& name, const std::string& content) const {
-    std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
-    std::ofstream(path(name), std::ios::binary) << content;
-    return path(name);
-  }
-
- private:
-  std::string path_;
-};
-
-inline std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  REQUIRE_MESSAGE(file.good(), path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 inline Image decode(const std::string& bytes, const std::string& name = "bytes") {
   return decode_image({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, name);

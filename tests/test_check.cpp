@@ -96,8 +96,8 @@ TEST_CASE("all missing images are found, with the lines that list them, and only
   lists.test += "lost_too.jpg jay\n";
   const CheckReport report = lists.report();
   REQUIRE(report.missing.size() == 8);
-  CHECK(report.missing[0].why == lists.folder.path("train.txt") + ":3");
-  CHECK(report.missing[7].why == lists.folder.path("test.txt") + ":3");
+  CHECK(report.missing[0].why == lists.folder / "train.txt" + ":3");
+  CHECK(report.missing[7].why == lists.folder / "test.txt" + ":3");
   CHECK(report.missing[7].image.split == Split::test);
   CHECK(report.missing[7].image.label == 0);
   CHECK(report.wrong());

@@ -65,7 +65,7 @@ bool same(const ImageView& view, const Image& image) {
 TEST_CASE("a second run decodes nothing, in any order of training and test, with the same bits") {
   const TempFolder folder;
   const std::vector<Sample> samples = write_samples(folder, 10);
-  const std::string file = folder.path("cache/deep/a.pixels");
+  const std::string file = folder / "cache/deep/a.pixels";
   Loader plain(samples, with("")), first(samples, with(file));
   const unsigned long digest = read_epoch(plain);
   CHECK(read_epoch(first) == digest);
@@ -91,7 +91,7 @@ TEST_CASE("a second run decodes nothing, in any order of training and test, with
 TEST_CASE("a changed image is decoded anew, even with the old one's size and time") {
   const TempFolder folder;
   const std::vector<Sample> samples = write_samples(folder, 3);
-  const std::string file = folder.path("a.pixels");
+  const std::string file = folder / "a.pixels";
   struct stat before;
   REQUIRE(stat(samples[1].path.c_str(), &before) == 0);
   std::string bytes = read_file(samples[1].path);
@@ -145,13 +145,13 @@ TEST_CASE("all pixels have a hash once they were read, if the cache file keeps t
     for (int i = 0; i < epochs; ++i) read_epoch(loader);
     return loader.pixels_digest();
   };
-  const std::string file = folder.path("a.pixels");
+  const std::string file = folder / "a.pixels";
   CHECK(digest(file, 0) == "");
   const std::string first = digest(file, 1);
   CHECK(first.size() == 64);
   CHECK(digest(file, 0) == "");  // kept, but nobody has looked
   CHECK(digest(file, 1) == first);
-  CHECK(digest(folder.path("b.pixels"), 2) == first);
+  CHECK(digest(folder / "b.pixels", 2) == first);
   CHECK(digest("", 1) == "");
   folder.write("images/1.jpg", jpeg(77));
   CHECK(digest(file, 1) != first);
@@ -159,7 +159,7 @@ TEST_CASE("all pixels have a hash once they were read, if the cache file keeps t
 
 TEST_CASE("a cache file cut anywhere or with any byte changed never gives wrong pixels") {
   const TempFolder folder;
-  const std::string file = folder.path("a.pixels");
+  const std::string file = folder / "a.pixels";
   {
     PixelCache cache(file, kRule, 0);
     for (int k = 0; k < 3; ++k) CHECK(same(cache.keep(key(k), picture(k)), picture(k)));
@@ -209,7 +209,7 @@ int fill(const std::string& file, int from, int to) {
 
 TEST_CASE("a process killed while it writes leaves a cache that others use") {
   const TempFolder folder;
-  const std::string file = folder.path("a.pixels");
+  const std::string file = folder / "a.pixels";
   int killed = 0;
   for (int round = 0; round < 40; ++round) {
     killed += in_child(
@@ -232,7 +232,7 @@ TEST_CASE("a process killed while it writes leaves a cache that others use") {
 
 TEST_CASE("two processes fill one cache at once, and each picture is in it once") {
   const TempFolder folder;
-  const std::string file = folder.path("a.pixels");
+  const std::string file = folder / "a.pixels";
   const pid_t child = fork();
   if (child == 0) _exit(fill(file, 0, 120));
   const int mine = fill(file, 0, 120);
@@ -251,7 +251,7 @@ TEST_CASE("two processes fill one cache at once, and each picture is in it once"
 
 TEST_CASE("what another process appends is used once this one appends, and not twice") {
   const TempFolder folder;
-  const std::string file = folder.path("a.pixels");
+  const std::string file = folder / "a.pixels";
   PixelCache mine(file, kRule, 0);
   REQUIRE(fill(file, 0, 5) == 0);
   const auto size = std::filesystem::file_size(file);
@@ -265,14 +265,14 @@ TEST_CASE("without a place for the file, or when the disk is full, a run goes on
   const TempFolder folder;
   const std::vector<Sample> samples = write_samples(folder, 8);
   folder.write("plain", "a file");
-  Loader loader(samples, with(folder.path("plain/a.pixels"))), plain(samples, with(""));
+  Loader loader(samples, with(folder / "plain/a.pixels")), plain(samples, with(""));
   CHECK(contains(loader.cache_trouble(), "plain/a.pixels: Not a directory"));
   const unsigned long digest = read_epoch(plain);
   CHECK(read_epoch(loader) == digest);
   CHECK(read_epoch(loader) == digest);
   CHECK(loader.decoded() == 8);
 
-  const std::string file = folder.path("b.pixels");
+  const std::string file = folder / "b.pixels";
   const int code = in_child([&] {
     const rlimit limit{9000, 9000};  // of a file's size; memory is a file here
     std::signal(SIGXFSZ, SIG_IGN);

@@ -49,8 +49,8 @@ TEST_CASE("a single tree of nested class folders holds out every fifth image of 
   const Dataset data = open_dataset({folder.path()});
   CHECK(data.class_names == Names{"birds/wren", "fish/carp"});
   CHECK(data.test.size() == 4);
-  CHECK(data.test[3].path == folder.path("fish/carp/6.jpg"));
-  std::filesystem::create_directories(folder.path("fish/pike"));
+  CHECK(data.test[3].path == folder / "fish/carp/6.jpg");
+  std::filesystem::create_directories(folder / "fish/pike");
   CHECK(contains(error_of_opening(folder), "class folder fish/pike"));
   CHECK(at_depth(folder, 1).class_names == Names{"birds", "fish"});
 }
@@ -59,7 +59,7 @@ TEST_CASE("images in a class folder and in a folder of it: which is the class is
   const TempFolder folder;
   touch(folder, {"train/wren/a.jpg", "train/jay/b.jpg", "val/wren/c.jpg", "val/wren/young/d.jpg"});
   const std::string error = error_of_opening(folder);
-  CHECK(contains(error, "3: data set: " + folder.path("train/wren/a.jpg")));
+  CHECK(contains(error, "3: data set: " + folder / "train/wren/a.jpg"));
   CHECK(contains(error, "is the class wren or wren/young? --class-depth 1"));
   CHECK(at_depth(folder, 1).class_names == Names{"jay", "wren"});
   CHECK(at_depth(folder, 1).val.size() == 2);
@@ -80,8 +80,8 @@ TEST_CASE("flat class folders are as they were, whatever else they hold") {
 TEST_CASE("links in a circle among class folders are passed over") {
   const TempFolder folder;
   touch(folder, {"birds/wren/a.jpg", "birds/wren/b.jpg", "fish/carp/c.jpg"});
-  std::filesystem::create_directory_symlink(folder.path(), folder.path("birds/wren/up"));
-  std::filesystem::create_directory_symlink(folder.path("fish"), folder.path("birds/more"));
+  std::filesystem::create_directory_symlink(folder.path(), folder / "birds/wren/up");
+  std::filesystem::create_directory_symlink(folder / "fish", folder / "birds/more");
   CHECK(open_dataset({folder.path()}).class_names ==
         Names{"birds/more/carp", "birds/wren", "fish/carp"});
 }
@@ -89,7 +89,7 @@ TEST_CASE("links in a circle among class folders are passed over") {
 TEST_CASE("the folder around a data set of class folders names it") {
   const TempFolder folder;
   touch(folder, {"mine/train/wren/a.jpg", "mine/val/wren/a.jpg"});
-  CHECK(contains(error_of_opening(folder), "--data " + folder.path("mine") + " reads them"));
+  CHECK(contains(error_of_opening(folder), "--data " + folder / "mine" + " reads them"));
   CHECK(at_depth(folder, 2).class_names == Names{"mine/train", "mine/val"});
   const TempFolder rest;  // a CUB without its lists
   touch(rest, {"CUB_200_2011/images/001.Wren/a.jpg"});

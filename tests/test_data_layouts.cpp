@@ -68,7 +68,7 @@ TEST_CASE("Oxford Flowers trains on trnid, validates on valid, tests on tstid") 
   CHECK(data.test[5].label == 1);
   folder.write("setid.mat", "-");
   CHECK(contains(error_of_opening(folder), "setid.mat: shorter than a header"));
-  std::filesystem::remove(folder.path("setid.mat"));
+  std::filesystem::remove(folder / "setid.mat");
   CHECK(contains(error_of_opening(folder), "flowers   imagelabels.mat, setid.mat, jpg/"));
 }
 
@@ -112,7 +112,7 @@ TEST_CASE("Stanford Dogs' lists are read where they are or in lists/; folders na
   CHECK(contains(error_of_opening(folder),
                  "train_list.mat: file_list(2): label 1 for an image of "
                  "n02086646-Blenheim_spaniel, but label 1 is n02085620-Chihuahua"));
-  std::filesystem::remove(folder.path("test_list.mat"));
+  std::filesystem::remove(folder / "test_list.mat");
   CHECK(contains(error_of_opening(folder), "test_list.mat: No such file"));
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("Stanford Cars, split: test labels are where they may be put, or said 
     CHECK(listed(folder, open_dataset({folder.path()}).test) == Names{"cars_test/00001.jpg 0"});
     copy_mat(folder, "cars_test_annos", file);
     CHECK(contains(error_of_opening(folder), file + ": annotations have no field class"));
-    std::filesystem::remove(folder.path(file));
+    std::filesystem::remove(folder / file);
   }
   const Dataset forced = open_dataset({folder.path(), "cars"});
   CHECK(forced.train.size() == 3);
@@ -151,7 +151,7 @@ TEST_CASE("Stanford Cars, merged: one file has both splits") {
   CHECK(data.class_names == kCars);
   CHECK(listed(folder, data.train) == Names{"car_ims/000001.jpg 0", "car_ims/000003.jpg 1"});
   CHECK(listed(folder, data.test) == Names{"car_ims/000002.jpg 1"});
-  std::filesystem::remove(folder.path("car_ims/000002.jpg"));
+  std::filesystem::remove(folder / "car_ims/000002.jpg");
   CHECK(contains(error_of_opening(folder), "cars_annos.mat: annotations(2): "));
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("validation images may be in valid/ or validation/; images beside that
     CHECK(open_dataset({folder.path()}).val.size() == 1);
     folder.write("extra/jay/6.jpg", "-");
     CHECK(contains(error_of_opening(folder), "/extra holds images, and is none of train/, val/"));
-    std::filesystem::remove_all(folder.path("extra"));
+    std::filesystem::remove_all(folder / "extra");
     folder.write(name == std::string("val") ? "valid/jay/7.jpg" : "val/jay/7.jpg", "-");
     CHECK(contains(error_of_opening(folder), "which mean the same"));
   }

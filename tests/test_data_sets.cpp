@@ -33,10 +33,10 @@ TEST_CASE("CUB's files are paired by id and labels count from zero") {
   CHECK(data.class_names == Names{"001.Wren", "010.Jay"});
   REQUIRE(data.train.size() == 2);
   REQUIRE(data.test.size() == 1);
-  CHECK(data.train[0].path == folder.path("images/001.Wren/b.jpg"));
+  CHECK(data.train[0].path == folder / "images/001.Wren/b.jpg");
   CHECK(data.train[0].label == 0);
   CHECK(data.train[1].label == 1);
-  CHECK(data.test[0].path == folder.path("images/001.Wren/a.jpg"));
+  CHECK(data.test[0].path == folder / "images/001.Wren/a.jpg");
 }
 
 TEST_CASE("a real data set in CUB's layout, the folder LSPT_DATA, is read whole and decodes") {
@@ -91,7 +91,7 @@ TEST_CASE("mistakes in CUB's files are named by file and line") {
   CHECK(contains(error_with("images.txt", "7\n"), "images.txt:1: found `7`, `image_id path`"));
   CHECK(contains(error_with("images.txt", "7 ../../etc/passwd\n"), "is outside the data folder"));
   CHECK(contains(error_with("images.txt", "7 001.Wren/b.jpg\n"), "1 images, but"));
-  std::filesystem::remove(folder.path("classes.txt"));
+  std::filesystem::remove(folder / "classes.txt");
   folder.write("images.txt", "7 001.Wren/b.jpg\n");
   CHECK(contains(error_of_opening(folder), "classes.txt: No such file"));
 }
@@ -123,10 +123,10 @@ TEST_CASE("one level of class folders holds out every fifth image of each class"
   CHECK(data.class_names == Names{"jay", "wren"});
   CHECK(data.train.size() == 9);
   REQUIRE(data.test.size() == 2);
-  CHECK(data.test[0].path == folder.path("wren/1.jpg"));
-  CHECK(data.test[1].path == folder.path("wren/6.jpg"));
+  CHECK(data.test[0].path == folder / "wren/1.jpg");
+  CHECK(data.test[1].path == folder / "wren/6.jpg");
   CHECK(contains(data.note, "every fifth image"));
-  std::filesystem::create_directories(folder.path("empty"));
+  std::filesystem::create_directories(folder / "empty");
   CHECK(contains(error_of_opening(folder), "class folder empty"));
 }
 
@@ -190,7 +190,7 @@ TEST_CASE("lists may have byte-order marks, carriage returns, blanks and paths w
   CHECK(data.class_names == Names{"0", "1", "2"});
   REQUIRE(data.train.size() == 2);
   CHECK(data.train[0].label == 1);
-  CHECK(data.train[1].path == folder.path("b c.jpg"));
+  CHECK(data.train[1].path == folder / "b c.jpg");
   REQUIRE(data.val.size() == 1);
   CHECK(data.val[0].label == 2);
 }
@@ -222,7 +222,7 @@ TEST_CASE("mistakes in lists are named by file and line") {
   CHECK(contains(error_with("a.jpg 0\nb.jpg one\n"), "train.txt:2: label `one`, an integer"));
   CHECK(contains(error_with("a.jpg 0\nb.jpg\n"), "train.txt:2: found `b.jpg`, `path label`"));
   CHECK(contains(error_with("a.jpg 0\nlost.jpg 0\n"), "1 listed image is missing:\n"));
-  CHECK(contains(error_with("a.jpg 0\nlost.jpg 0\n"), "train.txt:2: " + folder.path("lost.jpg")));
+  CHECK(contains(error_with("a.jpg 0\nlost.jpg 0\n"), "train.txt:2: " + folder / "lost.jpg"));
   CHECK(contains(error_with("/etc/hostname 0\n"), "is outside the data folder"));
   CHECK(contains(error_with(std::string("a.jpg\0 0\n", 9)), "not a text file"));
   CHECK(contains(error_with("\n"), "no `path label` line"));
@@ -249,15 +249,15 @@ TEST_CASE("synthetic birds open as CUB and are the same bytes for the same seed"
   options.train_per_class = 2;
   options.test_per_class = 1;
   options.size = 32;
-  options.output = folder.path("one");
+  options.output = folder / "one";
   int64_t done = 0;
   synth(options, [&](int64_t k, int64_t total) {
     CHECK(k == ++done);
     CHECK(total == 15);
   });
-  options.output = folder.path("two");
+  options.output = folder / "two";
   synth(options);
-  const Dataset data = open_dataset({folder.path("one")});
+  const Dataset data = open_dataset({folder / "one"});
   CHECK(data.layout == "cub");
   CHECK(data.class_names.size() == 5);
   CHECK(data.train.size() == 10);
@@ -284,7 +284,7 @@ TEST_CASE("all synthetic classes have names of their own") {
   options.train_per_class = 1;
   options.test_per_class = 0;
   options.size = 16;
-  options.output = folder.path("all");
+  options.output = folder / "all";
   synth(options);
   const Dataset data = open_dataset({options.output});
   std::vector<std::string> names;

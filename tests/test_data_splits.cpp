@@ -36,7 +36,7 @@ TEST_CASE("VPT's JSON splits: image root by set, one class map for all, names of
   touch(cars, {"car_ims/000001.jpg", "car_ims/000002.jpg", "car_ims/000003.jpg"});
   cars.write("train.json", R"({"car_ims/000003.jpg": 2, "car_ims/000001.jpg": 1})");
   CHECK(open_dataset({cars.path(), "vpt-json"}).class_names == kCars);
-  std::filesystem::remove(cars.path("cars_annos.mat"));
+  std::filesystem::remove(cars / "cars_annos.mat");
   const Dataset unnamed = open_dataset({cars.path()});
   CHECK(unnamed.layout == "vpt-json");
   CHECK(unnamed.class_names == Names{"1", "2"});
@@ -108,14 +108,14 @@ TEST_CASE("the 19 tasks of VTAB-1k have the classes that VTAB says, whatever the
   const TempFolder folder;
   for (const auto& [task, count] : classes) {
     write_vtab(folder, task);
-    const Dataset data = open_dataset({folder.path(task)});
+    const Dataset data = open_dataset({folder / task});
     CHECK(data.layout == "vtab");
     CHECK(data.class_names.size() == count);
     CHECK(listed(folder, data.train) == Names{task + "/images/train800/000000.jpg 1"});
     CHECK(listed(folder, data.val) == Names{task + "/images/val200/000000.jpg 1"});
     CHECK(listed(folder, data.test) == Names{task + "/images/test/000000.jpg 1"});
   }
-  CHECK(contains(open_dataset({folder.path("svhn")}).note,
+  CHECK(contains(open_dataset({folder / "svhn"}).note,
                  "1000 images for training and validation and 26032 test images"));
   CHECK(contains(error_of_opening(folder), "holds 21 data sets: caltech101, cifar, "));
 }
@@ -123,7 +123,7 @@ TEST_CASE("the 19 tasks of VTAB-1k have the classes that VTAB says, whatever the
 TEST_CASE("VTAB-1k: the list of all 1,000 leaves nothing to validate on; lists may have tabs") {
   const TempFolder folder;
   write_vtab(folder, "svhn");
-  DatasetOptions options{folder.path("svhn"), "auto", "train800val200.txt"};
+  DatasetOptions options{folder / "svhn", "auto", "train800val200.txt"};
   options.val_fraction = 0.5;
   for (int i = 1; i < 4; ++i)
     folder.write("svhn/images/train800val200/00000" + std::to_string(i) + ".jpg", "-");
@@ -140,10 +140,10 @@ TEST_CASE("VTAB-1k: the list of all 1,000 leaves nothing to validate on; lists m
   folder.write("svhn/test.txt", "images/test/000000.jpg 10\n");
   CHECK(contains(error_of([&] { open_dataset(options); }),
                  "test.txt:1: label 10, 0 to 9 expected because the task names 10 classes"));
-  std::filesystem::rename(folder.path("svhn"), folder.path("mine"));
+  std::filesystem::rename(folder / "svhn", folder / "mine");
   folder.write("mine/test.txt", "images/test/000000.jpg 2\n");
   folder.write("mine/val200.txt", "images/val200/000000.jpg 0\n");
-  const Dataset mine = open_dataset({folder.path("mine")});
+  const Dataset mine = open_dataset({folder / "mine"});
   CHECK(mine.class_names.size() == 3);
   CHECK(contains(mine.note, "none of VTAB's tasks"));
 }
@@ -155,7 +155,7 @@ TEST_CASE("a folder around one data set opens it; around several, or around none
   touch(folder, {"a/x.jpg"});
   const Dataset data = open_dataset({folder.path()});
   CHECK(data.layout == "list");
-  CHECK(contains(data.note, "read from " + folder.path("a")));
+  CHECK(contains(data.note, "read from " + folder / "a"));
   CHECK(open_dataset({folder.path(), "list"}).train.size() == 1);
   folder.write("b/train.json", "{}");
   CHECK(contains(error_of_opening(folder),

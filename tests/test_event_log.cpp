@@ -36,7 +36,7 @@ int records_in(const std::string& bytes) {
 
 TEST_CASE("an event file goes on behind what is done, and drops what will be done again") {
   const TempFolder folder;
-  const std::string path = folder.path(EventLog::kName);
+  const std::string path = folder / EventLog::kName;
   const EpochRow first{.epoch = 1}, second{.epoch = 2};
   {
     EventLog log(path, {}, 200);

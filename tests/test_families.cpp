@@ -40,8 +40,8 @@ NameMap map_of(const std::string& path, std::optional<Family> told = {}) {
 /// timm's file in a folder of a hub, beside a config.
 std::string in_hub(const TempFolder& folder, const std::string& config_name,
                    const std::string& config, const std::string& source = "timm.safetensors") {
-  write_bytes(folder / config_name, config);
-  write_bytes(folder / "model.safetensors", read_bytes(kGolden + source));
+  write_file(folder / config_name, config);
+  write_file(folder / "model.safetensors", read_file(kGolden + source));
   return folder / "model.safetensors";
 }
 

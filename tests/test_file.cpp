@@ -33,12 +33,12 @@ struct FileSizeLimit {
 TEST_CASE("an atomic write creates a file and replaces it, and leaves nothing else") {
   const TempFolder folder;
   write_atomically(folder / "a", "first");
-  CHECK(read_bytes(folder / "a") == "first");
+  CHECK(read_file(folder / "a") == "first");
   write_atomically(folder / "a", [](FileSink& sink) {
     sink.write("sec");
     sink.write("ond");
   });
-  CHECK(read_bytes(folder / "a") == "second");
+  CHECK(read_file(folder / "a") == "second");
   CHECK(folder.files() == 1);
 }
 
@@ -52,7 +52,7 @@ TEST_CASE("a full disk during an atomic write keeps the old file and leaves no t
   }
   CHECK(contains(message, "7: write " + (folder / "a")));
   CHECK(contains(message, "File too large"));
-  CHECK(read_bytes(folder / "a") == "old");
+  CHECK(read_file(folder / "a") == "old");
   CHECK(folder.files() == 1);
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("an exception while an atomic write is filled keeps the old file") {
     });
   });
   CHECK(message == "5: stop");
-  CHECK(read_bytes(folder / "a") == "old");
+  CHECK(read_file(folder / "a") == "old");
   CHECK(folder.files() == 1);
 }
 
@@ -87,9 +87,9 @@ TEST_CASE("an atomic write to a place that cannot be written says why") {
 
 TEST_CASE("temporary files that nobody writes any more are removed, others are left alone") {
   const TempFolder folder;
-  write_bytes(folder / "a.0123456789abcdef.tmp", "of a process that was killed");
-  write_bytes(folder / "a.b.tmp", "a user's");
-  write_bytes(folder / "ab.0123456789abcdef.tmp", "another file's");
+  write_file(folder / "a.0123456789abcdef.tmp", "of a process that was killed");
+  write_file(folder / "a.b.tmp", "a user's");
+  write_file(folder / "ab.0123456789abcdef.tmp", "another file's");
   // Inside another write of the same file, as from another process or container: it is not touched.
   write_atomically(folder / "a", [&](FileSink& sink) {
     sink.write("last");
@@ -97,7 +97,7 @@ TEST_CASE("temporary files that nobody writes any more are removed, others are l
     write_atomically(folder / "a", "first");
     CHECK(folder.files() == 4);
   });
-  CHECK(read_bytes(folder / "a") == "last");
+  CHECK(read_file(folder / "a") == "last");
   CHECK(std::filesystem::exists(folder / "a.b.tmp"));
   CHECK(std::filesystem::exists(folder / "ab.0123456789abcdef.tmp"));
   CHECK(folder.files() == 3);
@@ -106,12 +106,12 @@ TEST_CASE("temporary files that nobody writes any more are removed, others are l
 TEST_CASE("a mapped file shows its bytes, also after they were forgotten") {
   const TempFolder folder;
   const std::string bytes(20000, 'x');
-  write_bytes(folder / "a", bytes);
+  write_file(folder / "a", bytes);
   const auto file = MappedFile::open(folder / "a", ErrorKind::kData);
   CHECK(file->bytes() == bytes);
   file->forget(100, 19000);
   CHECK(file->bytes() == bytes);
-  write_bytes(folder / "empty", "");
+  write_file(folder / "empty", "");
   CHECK(MappedFile::open(folder / "empty", ErrorKind::kData)->size() == 0);
 }
 
@@ -127,10 +127,10 @@ TEST_CASE("a file that cannot be mapped is refused with the caller's kind and th
 
 TEST_CASE("SHA-256 agrees with the published test vectors") {
   const TempFolder folder;
-  write_bytes(folder / "a", "");
+  write_file(folder / "a", "");
   CHECK(sha256_of(folder / "a") ==
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-  write_bytes(folder / "a", "abc");
+  write_file(folder / "a", "abc");
   CHECK(sha256_of(folder / "a") ==
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

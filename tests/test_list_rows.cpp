@@ -28,7 +28,7 @@ TEST_CASE("a list all of whose images are missing says why, where that is certai
     const TempFolder folder;
     for (const std::string& file : files) folder.write("set/" + file, "-");
     folder.write("set/train.txt", list);
-    return error_of([&] { open_dataset({folder.path("set")}); });
+    return error_of([&] { open_dataset({folder / "set"}); });
   };
   CHECK(contains(error("a, 0\nb, 1\nc, 0\n", {}),
                  "3 listed images are missing: all 3 paths end in ',': is it comma-separated?"));
@@ -97,7 +97,7 @@ TEST_CASE("train.csv is a list, and a label column is refused where there are no
   CHECK(data.layout == "list");
   CHECK(data.class_names == Names{"corvid", "wren"});
   CHECK(data.note.find("family is taken") != std::string::npos);
-  std::filesystem::remove(folder.path("train.csv"));
+  std::filesystem::remove(folder / "train.csv");
   CHECK(contains(error_of([&] { open_dataset(options); }), "layout is folder, which has none"));
 }
 

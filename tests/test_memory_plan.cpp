@@ -130,7 +130,7 @@ TEST_CASE("a run that does not fit is told what would") {
 TEST_CASE("memory that is left: the machine's, or less by a control group of either version") {
   const TempFolder folder;
   const auto left = [&] {
-    return free_memory({folder.path("self"), folder.path("fs")}, folder.path("meminfo"));
+    return free_memory({folder / "self", folder / "fs"}, folder / "meminfo");
   };
   CHECK(std::isinf(left().bytes));
   folder.write("meminfo", "MemTotal:  9000 kB\nMemAvailable:  4000 kB\nHugePages_Free:  0\n");
@@ -142,7 +142,7 @@ TEST_CASE("memory that is left: the machine's, or less by a control group of eit
   folder.write("fs/user/job/memory.max", "3000000\n");
   folder.write("fs/user/job/memory.current", "2500000\n");
   CHECK(left().bytes == 500000);
-  CHECK(left().of == "the control group " + folder.path("fs/user/job"));
+  CHECK(left().of == "the control group " + folder / "fs/user/job");
   // Files that are cached make room.
   folder.write("fs/user/job/memory.stat", "anon 1\ninactive_file 300000\nactive_file 200000\n");
   CHECK(left().bytes == 1000000);

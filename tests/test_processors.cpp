@@ -7,7 +7,7 @@ using namespace lspt;
 
 TEST_CASE("the quota of a control group, of either version and at any level, is what may be used") {
   const TempFolder folder;
-  const auto quota = [&] { return processors_by_quota({folder.path("self"), folder.path("fs")}); };
+  const auto quota = [&] { return processors_by_quota({folder / "self", folder / "fs"}); };
   CHECK(quota() == 0);
   folder.write("self", "0::/user/job\n");
   folder.write("fs/cpu.max", "max 100000\n");

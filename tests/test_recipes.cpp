@@ -51,7 +51,7 @@ TEST_CASE("every recipe is its file, resolves, and is then what it says") {
     CAPTURE(name);
     CHECK(before < name);
     before = name;
-    CHECK(recipe_text(name) == read_bytes("train/recipes/" + name + ".toml"));
+    CHECK(recipe_text(name) == read_file("train/recipes/" + name + ".toml"));
     CHECK(recipe_text(name).starts_with("# "));  // its line in the list
     const Recipe recipe = parse_recipe(embedded.text, name);
     const auto words = resolved(name);
@@ -94,7 +94,7 @@ TEST_CASE("recipes hold the published numbers") {
 TEST_CASE("the command line goes before the recipe, the recipe before the method") {
   TempFolder folder;
   const std::string path = folder / "mine.toml";
-  write_bytes(path, "method = \"vpt-deep\"\nlr = 3\nepochs = 7\nlog-interval = 2\n");
+  write_file(path, "method = \"vpt-deep\"\nlr = 3\nepochs = 7\nlog-interval = 2\n");
   Options o = parse({"--recipe", path.c_str(), "--epochs", "9"});
   apply_recipe(o);
   CHECK(o.has("lr"));

@@ -206,9 +206,9 @@ TEST_CASE("results.json is read back as it was written") {
   options.lr = 0.3;
   result.settings = train_settings(options);
   CHECK_FALSE(read_result(folder.path()));
-  write_bytes(folder / "results.json", json_of(result, "x"));
+  write_file(folder / "results.json", json_of(result, "x"));
   CHECK_FALSE(read_result(folder.path()));  // without its settings it says nothing
-  write_bytes(folder / "config.json", result.settings.config);
+  write_file(folder / "config.json", result.settings.config);
   auto read = read_result(folder.path());
   REQUIRE(read);
   CHECK(json_of(*read, "x") == json_of(result, "x"));
@@ -216,11 +216,11 @@ TEST_CASE("results.json is read back as it was written") {
   CHECK_FALSE(read->test);
   result.test = RunResult::Test{1, 2, 3};
   result.diverged = "why";
-  write_bytes(folder / "results.json", json_of(result, "x"));
+  write_file(folder / "results.json", json_of(result, "x"));
   read = read_result(folder.path());
   CHECK(json_of(*read, "x") == json_of(result, "x"));
   for (const char* bad : {"", "{}", "[1]", "{\"data_sha256\": 3}"}) {
-    write_bytes(folder / "results.json", bad);
+    write_file(folder / "results.json", bad);
     CHECK(error_of([&] { read_result(folder.path()); }).starts_with("2: "));
   }
 }

@@ -55,7 +55,7 @@ TEST_CASE("a checkpoint comes back as it was saved, and the same one gives the s
   const Checkpoint saved = example();
   save_checkpoint(folder / "a", saved);
   save_checkpoint(folder / "b", saved);
-  CHECK(read_bytes(folder / "a") == read_bytes(folder / "b"));
+  CHECK(read_file(folder / "a") == read_file(folder / "b"));
   const Checkpoint loaded = load_checkpoint(folder / "a");
   CHECK(loaded.progress.epoch == 3);
   CHECK(loaded.progress.step == 17);
@@ -84,7 +84,7 @@ TEST_CASE("a checkpoint from before files' sizes were hashed has names alone") {
   Checkpoint before = example();
   before.data = {.names = "d"};
   save_checkpoint(folder / "a", before);
-  CHECK(read_bytes(folder / "a").find("data_images") == std::string::npos);
+  CHECK(read_file(folder / "a").find("data_images") == std::string::npos);
   const DataDigest loaded = load_checkpoint(folder / "a").data;
   CHECK(loaded.names == "d");
   CHECK(loaded.images == "");
@@ -139,12 +139,12 @@ TEST_CASE("a run starts with the head of a linear probe of the same features") {
 TEST_CASE("every single-bit flip of a checkpoint is detected") {
   const TempFolder folder;
   save_checkpoint(folder / "good", example());
-  const std::string good = read_bytes(folder / "good");
+  const std::string good = read_file(folder / "good");
   int undetected = 0;
   for (size_t at = 0; at < good.size(); at += 3) {
     std::string bad = good;
     bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
-    write_bytes(folder / "bad", bad);
+    write_file(folder / "bad", bad);
     const std::string error = error_of([&] { load_checkpoint(folder / "bad"); });
     if (!error.starts_with("4: ")) {
       CAPTURE(at);
@@ -158,9 +158,9 @@ TEST_CASE("every single-bit flip of a checkpoint is detected") {
 TEST_CASE("a truncated checkpoint, plain weights and a missing file are refused") {
   const TempFolder folder;
   save_checkpoint(folder / "good", example());
-  const std::string good = read_bytes(folder / "good");
+  const std::string good = read_file(folder / "good");
   for (size_t size = 0; size < good.size(); size += 97) {
-    write_bytes(folder / "bad", good.substr(0, size));
+    write_file(folder / "bad", good.substr(0, size));
     CHECK(error_of([&] { load_checkpoint(folder / "bad"); }).starts_with("4: "));
   }
   CHECK(error_of([&] { load_checkpoint(folder / "none"); }).starts_with("4: "));
@@ -169,13 +169,13 @@ TEST_CASE("a truncated checkpoint, plain weights and a missing file are refused"
 TEST_CASE("a value that is not finite is not saved over a good checkpoint") {
   const TempFolder folder;
   save_checkpoint(folder / "last", example());
-  const std::string before = read_bytes(folder / "last");
+  const std::string before = read_file(folder / "last");
   for (const float bad : {NAN, INFINITY, -INFINITY}) {
     Checkpoint diverged = example();
     diverged.trained["prompt.0"] = Tensor::from({bad}, {1, 1});
     CHECK(contains(error_of([&] { save_checkpoint(folder / "last", diverged); }),
                    "prompt.0 is not finite"));
-    CHECK(read_bytes(folder / "last") == before);
+    CHECK(read_file(folder / "last") == before);
   }
 }
 
@@ -234,7 +234,7 @@ TEST_CASE("metrics.csv is read back up to an epoch") {
   std::vector<EpochRow> rows;
   for (int64_t epoch = 1; epoch <= 4; ++epoch)
     rows.push_back({epoch, 1.5, 20, 1.25, 40.5, 80, 0.01, 300, 12.5});
-  write_bytes(folder / "m.csv", csv_of(rows));
+  write_file(folder / "m.csv", csv_of(rows));
   const auto some = read_csv(folder / "m.csv", 2);
   REQUIRE(some.size() == 2);
   CHECK(some[1].epoch == 2);
@@ -265,7 +265,7 @@ TEST_CASE("a run folder is locked, kept clean, and not shared with what is there
   {
     const RunFolder run(parent / "run/", FolderMode::fresh);
     CHECK(run.file("x") == parent / "run/x");
-    write_bytes(run.file("log.txt"), "x");
+    write_file(run.file("log.txt"), "x");
     CHECK(contains(error_of([&] { RunFolder(parent / "run", FolderMode::resume); }),
                    "another lspt is writing there"));
   }
@@ -274,6 +274,6 @@ TEST_CASE("a run folder is locked, kept clean, and not shared with what is there
   CHECK(std::filesystem::exists(parent / "run/log.txt"));
   { const RunFolder over(parent / "run", FolderMode::overwrite); }
   CHECK_FALSE(std::filesystem::exists(parent / "run/log.txt"));
-  write_bytes(parent / "file", "x");
+  write_file(parent / "file", "x");
   CHECK(error_of([&] { RunFolder(parent / "file/run", FolderMode::fresh); }).starts_with("7: "));
 }

@@ -16,17 +16,16 @@ TEST_CASE(".npy files are NumPy's to the byte") {
   const TempFolder folder;
   std::vector<float> values;
   for (int i = 0; i < 6; ++i) values.push_back(static_cast<float>(i) / 4 - 1);
-  write_npy(folder.path("a.npy"), 2, [&](FileSink& out) {
+  write_npy(folder / "a.npy", 2, [&](FileSink& out) {
     out.write(values.data(), 8);
     out.write(values.data() + 2, 16);
   });
-  CHECK(read_file(folder.path("a.npy")) == read_file("tests/golden/npy/f32.npy"));
-  write_npy(folder.path("b.npy"), {3, -1, int64_t{1} << 40});
-  CHECK(read_file(folder.path("b.npy")) == read_file("tests/golden/npy/i64.npy"));
+  CHECK(read_file(folder / "a.npy") == read_file("tests/golden/npy/f32.npy"));
+  write_npy(folder / "b.npy", {3, -1, int64_t{1} << 40});
+  CHECK(read_file(folder / "b.npy") == read_file("tests/golden/npy/i64.npy"));
   CHECK_THROWS_AS(
-      write_npy(folder.path("c.npy"), 2, [&](FileSink& out) { out.write(values.data(), 20); }),
-      Error);
-  CHECK_FALSE(std::filesystem::exists(folder.path("c.npy")));
+      write_npy(folder / "c.npy", 2, [&](FileSink& out) { out.write(values.data(), 20); }), Error);
+  CHECK_FALSE(std::filesystem::exists(folder / "c.npy"));
 }
 
 constexpr int kSamples = 11;

@@ -105,7 +105,7 @@ TEST_CASE("published files are recognised by family, size and hash") {
   CHECK(known_file_of(Family::mae, base, "8cad7d" + rest).empty());
   // Only what looks like a known file is hashed: the others have no path that could be.
   const auto known = [&](const std::string& name, Family family) {
-    const auto file = MappedFile::of(read_bytes(kGolden + name), "nowhere");
+    const auto file = MappedFile::of(read_file(kGolden + name), "nowhere");
     return error_of([&] { known_file(WeightFile::of(file), family, base); });
   };
   CHECK(contains(known("mae_pretrain.pth", Family::mae), "open nowhere"));
@@ -114,6 +114,6 @@ TEST_CASE("published files are recognised by family, size and hash") {
   CHECK(known("dino.pth", Family::mae).empty());
   CHECK(known("timm.safetensors", Family::google).empty());
   const TempFolder folder;
-  write_bytes(folder / "abc", "abc");
+  write_file(folder / "abc", "abc");
   CHECK(md5_of(folder / "abc") == "900150983cd24fb0d6963f7d28e17f72");  // RFC 1321
 }

@@ -201,9 +201,9 @@ TEST_CASE("converting writes timm names that load to the same bits and keep thei
       CHECK(after.unused.empty());
       for (const auto& [key, value] : before.values)
         CHECK(after.values.at(key).to_vector() == value.to_vector());
-      const std::string bytes = read_bytes(folder / out);
+      const std::string bytes = read_file(folder / out);
       convert(kGolden + name, folder / out);
-      CHECK(read_bytes(folder / out) == bytes);
+      CHECK(read_file(folder / out) == bytes);
     }
   CHECK(contains(error_of([&] { convert(kGolden + "timm.pth", folder / "out.npz"); }),
                  "its ending says the format; .safetensors, .pth"));
@@ -289,8 +289,8 @@ TEST_CASE("safetensors are written in the format's bytes, the same for every ord
   const float values[] = {1, -2};
   std::string data(reinterpret_cast<const char*>(values), 8);
   data += "\x40\x40";  // 3 as bf16: 0x4040
-  CHECK(read_bytes(folder / "one") == little_endian(uint64_t{header.size()}) + header + data);
-  CHECK(read_bytes(folder / "one") == read_bytes(folder / "two"));
+  CHECK(read_file(folder / "one") == little_endian(uint64_t{header.size()}) + header + data);
+  CHECK(read_file(folder / "one") == read_file(folder / "two"));
   const WeightFile file = WeightFile::open(folder / "one");
   CHECK(file.metadata().at("k") == "v");
   CHECK(file.load("a").to_vector() == a.to_vector());

@@ -15,7 +15,7 @@ const std::string kGolden = "tests/golden/weights/";
 
 /// Opens a file of these bytes and loads every tensor; what went wrong, or "".
 std::string trouble(const TempFolder& folder, const std::string& bytes) {
-  write_bytes(folder / "w", bytes);
+  write_file(folder / "w", bytes);
   return error_of([&] {
     const WeightFile file = WeightFile::open(folder / "w");
     for (const StoredTensor& tensor : file.tensors()) file.load(tensor);
@@ -255,7 +255,7 @@ TEST_CASE("every truncation and 10,000 changed bytes of each format: an error or
        {"traps.pth", "timm.safetensors", "rare.pth", "legacy_traps.pth", "legacy_traps4.pth",
         "legacy_views.pth", "legacy_tar.pth", "arrays.npz", "google_opt.npz"}) {
     CAPTURE(name);
-    const std::string good = read_bytes(kGolden + name);
+    const std::string good = read_file(kGolden + name);
     const auto found = [](const std::string& bytes) {
       return error_of([&] {
         const WeightFile file = WeightFile::of(MappedFile::of(bytes, "w"));

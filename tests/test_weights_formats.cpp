@@ -43,7 +43,7 @@ double distance_from_timm(const std::string& name, const std::string& expected_n
 }
 
 std::string changed(const std::string& name, const std::string& from, const std::string& to) {
-  std::string bytes = read_bytes(kGolden + name);
+  std::string bytes = read_file(kGolden + name);
   const size_t at = bytes.find(from);
   REQUIRE(at != std::string::npos);
   return bytes.replace(at, from.size(), to);
@@ -82,7 +82,7 @@ TEST_CASE("old PyTorch files that lie are refused") {
   CHECK(contains(trouble(big), "4: read w: written by a big-endian machine"));
   CHECK(contains(trouble(changed("legacy_traps.pth", "M\xe9\x03.", "M\xe8\x03.")),
                  "unknown version"));
-  const std::string good = read_bytes(kGolden + "legacy_views.pth");
+  const std::string good = read_file(kGolden + "legacy_views.pth");
   CHECK(trouble(good) == "");
   CHECK(
       listed(WeightFile::of(MappedFile::of(good + "xy", "w")).notes(), "2 bytes behind the last"));

@@ -1,51 +1,16 @@
-/// Helpers of the weight and file tests: a folder that goes away, whole-file reads and writes, zip
-/// archives made by hand, and the message of the Error that something throws.
+/// Helpers of the weight and file tests: zip archives made by hand.
 #pragma once
 
-#include <stdlib.h>
 #include <zlib.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "engine/error.h"
 #include "tests/errors.h"
+#include "tests/files.h"
 
 namespace lspt::testing {
-
-class TempFolder {
- public:
-  TempFolder() {
-    const char* base = getenv("TMPDIR");
-    path_ = std::string(base ? base : "/tmp") + "/lspt_test_XXXXXX";
-    require(mkdtemp(path_.data()) != nullptr, "mkdtemp failed");
-  }
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-  size_t files() const {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
-  }
-
- private:
-  std::string path_;
-};
-
-inline std::string read_bytes(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-inline void write_bytes(const std::string& path, const std::string& bytes) {
-  std::filesystem::remove(path);  // truncating a file makes some file systems wait for the disk
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 template <typename T>
 std::string little_endian(T value) {

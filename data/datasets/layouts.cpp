@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\f\v";
 
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
-
 std::pair<std::string, std::string> split_at(const Line& line, size_t blank,
                                              std::string_view expected) {
   require(blank != std::string::npos, ErrorKind::kData, line.where(), ": found `", line.text,
@@ -28,6 +22,12 @@ std::pair<std::string, std::string> split_at(const Line& line, size_t blank,
 }
 
 }  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  const size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
 
 std::vector<Line> read_lines(const fs::path& path) {
   errno = 0;

@@ -74,6 +74,9 @@ struct Line {
 std::vector<Line> read_lines(const fs::path& file);
 std::vector<Line> lines_of(const std::string& text, const std::string& file);
 
+/// Without the blanks at both ends; what is in memory stays the caller's.
+std::string_view trimmed(std::string_view text);
+
 /// Splits at the first run of blanks. Throws Error(kData) "`expected` expected" if there is none.
 std::pair<std::string, std::string> split_first(const Line& line, std::string_view expected);
 

@@ -4,22 +4,12 @@
 
 #include "data/images/endings.h"
 #include "engine/error.h"
+#include "engine/text.h"
 
 namespace lspt {
 namespace {
 
 using Fields = std::vector<std::string>;
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
-
-std::string without_blanks(const std::string& text) {
-  const size_t begin = text.find_first_not_of(" \t");
-  return begin == std::string::npos ? ""
-                                    : text.substr(begin, text.find_last_not_of(" \t") + 1 - begin);
-}
 
 /// A field at `at`, which moves behind it: in quotes up to the next single one, else up to `stops`.
 std::string field_at(const Line& line, size_t& at, const char* stops) {
@@ -43,7 +33,7 @@ Fields separated(const Line& line, char separator) {
   Fields fields;
   for (size_t at = 0;; ++at) {
     while (at < line.text.size() && line.text[at] == ' ') ++at;
-    fields.push_back(at < line.text.size() ? without_blanks(field_at(line, at, stops)) : "");
+    fields.emplace_back(at < line.text.size() ? trimmed(field_at(line, at, stops)) : "");
     at = line.text.find(separator, at);
     if (at == std::string::npos) return fields;
   }

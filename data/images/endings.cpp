@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/text.h"
+
 namespace lspt {
 namespace {
 
@@ -26,9 +28,7 @@ constexpr Ending kEndings[] = {{".jpg", ImageHeader::jpeg},
 }  // namespace
 
 std::string ending_of(const std::filesystem::path& path) {
-  std::string text = path.extension().string();
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
+  return lower(path.extension().string());
 }
 
 const Ending* image_ending(const std::filesystem::path& path) {

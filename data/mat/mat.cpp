@@ -28,16 +28,6 @@ enum Class : uint8_t {  // of an array
   kOpaque = 17,
 };
 
-template <typename T>
-void widen(std::string_view data, std::vector<double>& out) {
-  out.reserve(data.size() / sizeof(T));
-  for (size_t at = 0; at < data.size(); at += sizeof(T)) {
-    T value;
-    std::memcpy(&value, data.data() + at, sizeof(T));
-    out.push_back(static_cast<double>(value));
-  }
-}
-
 // Whatever the array's class is, its numbers may be stored as any of these.
 std::vector<double> numbers_of(const MatElement& element, const MatElements& array, int64_t count) {
   std::vector<double> numbers;
@@ -45,7 +35,7 @@ std::vector<double> numbers_of(const MatElement& element, const MatElements& arr
     if (element.type != type) return false;
     array.check(element.data.size() == static_cast<size_t>(count) * sizeof(T), element,
                 element.data.size(), " bytes, ", count, " numbers of ", sizeof(T), " expected");
-    widen<T>(element.data, numbers);
+    numbers = numbers_in<T, double>(element.data);
     return true;
   };
   const bool known = stored_as(kMatInt8, int8_t{}) || stored_as(kMatUint8, uint8_t{}) ||
@@ -193,14 +183,11 @@ class Parser {
     parts.check(element.data.size() % 4 == 0 && rank >= 2 && rank <= kMaxDims, element,
                 element.data.size(), " bytes of dimensions, 2 to ", kMaxDims,
                 " numbers of 4 bytes expected");
-    std::vector<int64_t> dims;
+    const auto dims = numbers_in<int32_t, int64_t>(element.data);
     double count = 1;
-    for (size_t i = 0; i < rank; ++i) {
-      int32_t dim;
-      std::memcpy(&dim, element.data.data() + 4 * i, 4);
+    for (const int64_t dim : dims) {
       parts.check(dim >= 0, element, "a dimension of ", dim);
-      dims.push_back(dim);
-      count *= dim;
+      count *= static_cast<double>(dim);
     }
     parts.check(count <= kMaxElements, element, "an array of ", count, " elements, at most ",
                 kMaxElements);

@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/error.h"
 
@@ -35,6 +36,18 @@ struct MatElement {
   std::string_view data;
   size_t at = 0;  ///< byte of its tag
 };
+
+/// The whole numbers of type T that stand in `data`, each as a To.
+template <typename T, typename To>
+std::vector<To> numbers_in(std::string_view data) {
+  std::vector<To> numbers(data.size() / sizeof(T));
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    T number;
+    std::memcpy(&number, data.data() + sizeof(T) * i, sizeof(T));
+    numbers[i] = static_cast<To>(number);
+  }
+  return numbers;
+}
 
 /// Reads element after element of `bytes`, from byte `at`. Both strings must outlive it.
 class MatElements {

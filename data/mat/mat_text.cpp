@@ -8,17 +8,6 @@ constexpr uint32_t kBad = 0xfffd;
 bool high(uint32_t c) { return c >= 0xd800 && c < 0xdc00; }
 bool low(uint32_t c) { return c >= 0xdc00 && c < 0xe000; }
 
-template <typename T>
-std::vector<uint32_t> units_of(std::string_view data) {
-  std::vector<uint32_t> units;
-  for (size_t at = 0; at + sizeof(T) <= data.size(); at += sizeof(T)) {
-    T unit;
-    std::memcpy(&unit, data.data() + at, sizeof(T));
-    units.push_back(unit);
-  }
-  return units;
-}
-
 // Code points of UTF-8; a byte that starts no valid sequence is kBad.
 std::vector<uint32_t> decode_utf8(std::string_view bytes) {
   std::vector<uint32_t> out;
@@ -84,15 +73,15 @@ std::vector<std::string> mat_text(const MatElements& array, const MatElement& el
   switch (element.type) {
     case kMatInt8:
     case kMatUint8:
-      units = units_of<uint8_t>(data);
+      units = numbers_in<uint8_t, uint32_t>(data);
       break;
     case kMatUint16:
     case kMatUtf16:
-      units = units_of<uint16_t>(data);
+      units = numbers_in<uint16_t, uint32_t>(data);
       break;
     case kMatUint32:
     case kMatUtf32:
-      units = units_of<uint32_t>(data);
+      units = numbers_in<uint32_t, uint32_t>(data);
       break;
     case kMatUtf8:
       units = decode_utf8(data);
