@@ -451,6 +451,19 @@ refuse "a sweep over a machine's flag" 2 "a flag of the method" "$LSPT" sweep --
 refuse "a sweep that cannot choose" 2 "no validation images" $sweep --val-fraction 0 --output z
 refuse "a sweep that diverges everywhere" 5 "with all 2 settings" "$LSPT" sweep --data birds $tiny --batch-size 8 --threads 1 --warmup-epochs 0 \
   --opt sgd --epochs 1 --sweep lr=1e30 --sweep method=linear,vpt-deep --output z
+compare="$LSPT sweep --data birds $tiny --batch-size 8 --workers 1 --threads 1 $weights --epochs 2 --warmup-epochs 0 \
+  --method linear,vpt-deep,lspt --reference vpt-deep --sweep lr=0.3x,1x --seeds 2 --output compared"
+check "methods compared" $compare
+grep -q '^linear,,' compared/comparison.csv && [ "$(grep -c ',lr=' compared/comparison.csv)" -eq 2 ] &&
+  grep -q 'note: --lr has no effect with linear' compared/log.txt && grep -q 's.e.' compared/comparison.txt &&
+  pass "the same search for each" || fail "the same search for each"
+cp -r compared compared_before
+check "compared again" $compare --json
+[ "$(grep -c 'done before' err)" -eq 10 ] && cmp -s compared/comparison.json compared_before/comparison.json &&
+  pass "nothing is run twice" || fail "nothing is run twice"
+refuse "a reference that is not compared" 2 "not among --method" "$LSPT" sweep --data birds --method linear,lspt --reference gapt
+refuse "a method that there is not" 2 "did you mean lspt" "$LSPT" sweep --data birds --method linear,lsp
+refuse "several methods of a recipe" 2 "is of one method" "$LSPT" sweep --data birds --method linear,lspt --recipe gapt/cub_mae
 refuse "a sweep on another backbone" 2 "weights, sha256" $sweep --output swept --weights timm.safetensors
 refuse "a sweep on other images" 2 "images, sha256" $sweep --output swept --split-seed 1
 check "a sweep of full fine-tuning" "$LSPT" sweep --data birds $tiny --batch-size 8 --method full $weights --epochs 1 \

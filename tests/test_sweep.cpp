@@ -7,8 +7,9 @@
 #include "tests/weights_fixture.h"
 #include "train/inputs/inputs.h"
 #include "train/settings/defaults.h"
-#include "train/settings/sweep.h"
 #include "train/settings/typed.h"
+#include "train/sweep/comparison.h"
+#include "train/sweep/runner.h"
 
 using namespace lspt;
 using namespace lspt::testing;
@@ -44,6 +45,56 @@ TEST_CASE("seeds are a number of them or a list") {
     CAPTURE(bad);
     CHECK(error_of([&] { parse_seeds(bad, 42); }).starts_with("2: --seed"));
   }
+}
+
+TEST_CASE("a value of an axis may be a multiple of the method's own") {
+  const Axis lr = parse_axis("lr=3x,1x");
+  CHECK(lr.values == std::vector<std::string>{"3x", "1x"});
+  CHECK(error_of([] { parse_axis("momentum=2x"); }).starts_with("2: --momentum"));  // one for all
+  CHECK(error_of([] { parse_axis("opt=2x"); }).starts_with("2: --opt"));
+  Options base;
+  base.method = "vpt-deep";
+  const Sweep sweep{{lr, parse_axis("opt=adamw")}, {1}};
+  const auto rate = [&](const std::string& value, const std::string& opt) {
+    Options o = options_of(base, sweep, {.values = {value, opt}, .seed = 1});
+    resolve(o, std::nullopt);
+    return o.lr;
+  };
+  CHECK(rate("3x", "adamw") == doctest::Approx(9e-3));
+  CHECK(rate("1x", "sgd") == doctest::Approx(0.25));  // of what the other axes say
+}
+
+TEST_CASE("methods are compared seed by seed") {
+  const auto method = [](std::vector<double> test) {
+    Sweep sweep{{}, {1, 2, 3}};
+    for (size_t i = 0; i < test.size(); ++i) {
+      sweep.cells.push_back(made_up("0.1", sweep.seeds[i], 50, test[i]));
+      sweep.cells.back().values = {};
+      sweep.cells.back().result.test->images = 400;
+      sweep.cells.back().result.trained = 1234;
+    }
+    return sweep;
+  };
+  const Sweep deep = method({60, 70, 80}), lspt = method({63, 72, 84});
+  const PairedDifference d = paired(lspt, deep);
+  CHECK(d.n == 3);
+  CHECK(d.mean == doctest::Approx(3));
+  CHECK(*d.error == doctest::Approx(1 / std::sqrt(3.0)));  // of 3, 2, 4
+  CHECK_FALSE(paired(method({61}), deep).error);
+  Sweep short_of_one = method({63, 72});
+  CHECK(paired(short_of_one, deep).n == 2);
+  short_of_one.cells[0].result.diverged = "it did";
+  CHECK(paired(short_of_one, deep).n == 1);
+
+  const std::vector<Compared> all = {{"vpt-deep", deep}, {"lspt", lspt}};
+  CHECK(contains(csv_of(all, "vpt-deep"),
+                 "vpt-deep,,1234,3,70.0000,10.0000,400,,\nlspt,,1234,3,73.0000,10.5357,400,3.0000,"
+                 "0.5774\n"));
+  const std::string table = table_of(all, "vpt-deep");
+  CHECK(contains(table, "to vpt-deep"));
+  CHECK(contains(table, "+3.00 (s.e. 0.58)"));
+  CHECK(contains(table, "on these 400 images is 2.2"));
+  CHECK(contains(json_of(all, "vpt-deep"), "\"difference\":3"));
 }
 
 TEST_CASE("axes are read, and every combination is a setting") {
@@ -200,7 +251,9 @@ TEST_CASE("results.json is read back as it was written") {
                    .best_epoch = 3,
                    .chosen_on = "val",
                    .best_top1 = 100.0 / 3,
-                   .last_top1 = 12.5};
+                   .last_top1 = 12.5,
+                   .chosen_images = 30,
+                   .trained = 7};
   Options options;
   resolve(options, std::nullopt);
   options.lr = 0.3;
@@ -214,7 +267,7 @@ TEST_CASE("results.json is read back as it was written") {
   CHECK(json_of(*read, "x") == json_of(result, "x"));
   CHECK(read->settings.schedule.lr == 0.3);
   CHECK_FALSE(read->test);
-  result.test = RunResult::Test{1, 2, 3};
+  result.test = RunResult::Test{1, 2, 3, 60};
   result.diverged = "why";
   write_file(folder / "results.json", json_of(result, "x"));
   read = read_result(folder.path());

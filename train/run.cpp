@@ -175,6 +175,7 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
                    .best_top1 = state.progress.chosen_top1,
                    .last_top1 = trainer.rows().empty() ? 0 : trainer.rows().back().eval_top1,
                    .chosen_images = choice.samples(),
+                   .trained = elements(model->trainable()),
                    .bad_images = train.bad_images().size() + choice.bad_images().size(),
                    .warnings = state.warnings,
                    .failed = trainer.failed()};

@@ -13,10 +13,8 @@ namespace {
 /// Every spelling of the command's flags: "--batch-size", "-b".
 std::vector<std::string> spellings(unsigned command) {
   std::vector<std::string> all = {"--help", "-h"};
-  for (const Flag& flag : flags()) {
-    if (!(flag.commands & command)) continue;
-    for (const std::string& name : spellings_of(flag)) all.push_back(name);
-  }
+  for (const Flag* flag : flags_of(command))
+    for (const std::string& name : spellings_of(*flag)) all.push_back(name);
   return all;
 }
 
@@ -66,8 +64,8 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
     sub->add_option(command.positional, options.files, command.positional_help)
         ->required(command.positional_min > 0)
         ->expected(command.positional_min, command.positional_max);
-  for (const Flag& flag : flags()) {
-    if (!(flag.commands & command.bit)) continue;
+  for (const Flag* entry : flags_of(command.bit)) {
+    const Flag& flag = *entry;
     const std::string names = "--" + flag.name + flag.aliases;
     const auto take = [&options, &flag](const std::string& text) {
       set_value(options, flag, text);
@@ -98,9 +96,9 @@ CLI::App* add_command(CLI::App& app, const Command& command, Options& options) {
 Invocation parse_command_line(int argc, const char* const* argv) {
   Invocation out;
   out.command = checked_command(argc, argv);
-  for (const Flag& flag : flags())
-    if (out.command && (flag.commands & out.command->bit) && !flag.fallback.empty())
-      set_value(out.options, flag, flag.fallback);
+  if (out.command)
+    for (const Flag* flag : flags_of(out.command->bit))
+      if (!flag->fallback.empty()) set_value(out.options, *flag, flag->fallback);
 
   CLI::App app(std::string("lspt: ") + kWhat, "lspt");
   app.footer(std::string("lspt COMMAND --help lists a command's flags.\n\n") + kExitCodes);

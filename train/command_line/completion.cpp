@@ -59,8 +59,7 @@ std::string in_quotes(const std::string& text, const std::string& quote) {
 
 std::string all_spellings(const Command& command) {
   std::string text = "--help";
-  for (const Flag& flag : flags())
-    if (flag.commands & command.bit) text += " " + joined(spellings_of(flag));
+  for (const Flag* flag : flags_of(command.bit)) text += " " + joined(spellings_of(*flag));
   return text;
 }
 
@@ -121,8 +120,8 @@ std::string zsh() {
       "  shift words\n  ((CURRENT--))\n  case $words[1] in\n";
   for (const Command& command : commands()) {
     text += "    " + command.name + ") _arguments '--help[what this command does]'";
-    for (const Flag& flag : flags()) {
-      if (!(flag.commands & command.bit)) continue;
+    for (const Flag* entry : flags_of(command.bit)) {
+      const Flag& flag = *entry;
       const auto names = spellings_of(flag);
       for (const std::string& name : names) {
         const bool list = flag.value == "FLAG=X,Y,...", word = name.starts_with("--");

@@ -42,11 +42,12 @@ std::string command_text(const Command& command) {
   if (!command.positional.empty())
     text += tagged(italic(command.positional), command.positional_help);
   std::set<std::string> done;  // groups, in the order of their first flags
-  for (const Flag& first : flags()) {
-    if (!(first.commands & command.bit) || !done.insert(first.group).second) continue;
-    text += ".PP\n" + roff(first.group) + ":\n";
-    for (const Flag& flag : flags())
-      if ((flag.commands & command.bit) && flag.group == first.group) text += flag_text(flag);
+  const auto all = flags_of(command.bit);
+  for (const Flag* first : all) {
+    if (!done.insert(first->group).second) continue;
+    text += ".PP\n" + roff(first->group) + ":\n";
+    for (const Flag* flag : all)
+      if (flag->group == first->group) text += flag_text(*flag);
   }
   return text + ".PP\nExample:\n.PP\n.nf\n.RS 4\n" + roff(command.example) + "\n.RE\n.fi\n";
 }

@@ -23,12 +23,17 @@ std::string json_of(const RunResult& result, const std::string& folder, int inde
               {"best_top1", result.best_top1},
               {"last_top1", result.last_top1},
               {"bad_images", result.bad_images}};
-  if (result.chosen_images > 0)
+  if (result.trained > 0) out["trained_parameters"] = result.trained;
+  if (result.chosen_images > 0) {
     out["best_top1_se"] = standard_error(result.best_top1, result.chosen_images);
+    out["chosen_images"] = result.chosen_images;
+  }
   if (result.test) {
     out["test_top1"] = result.test->top1;
-    if (result.test->images > 0)
+    if (result.test->images > 0) {
       out["test_top1_se"] = standard_error(result.test->top1, result.test->images);
+      out["test_images"] = result.test->images;
+    }
     out["test_top5"] = result.test->top5;
     out["test_mean_class_top1"] = result.test->mean_class_top1;
   }
@@ -59,7 +64,10 @@ std::optional<RunResult> read_result(const std::string& folder) {
     out.bad_images = in.at("bad_images");
     if (in.contains("test_top1"))
       out.test =
-          RunResult::Test{in.at("test_top1"), in.at("test_top5"), in.at("test_mean_class_top1"), 0};
+          RunResult::Test{in.at("test_top1"), in.at("test_top5"), in.at("test_mean_class_top1"),
+                          in.value("test_images", int64_t{0})};
+    out.trained = in.value("trained_parameters", int64_t{0});
+    out.chosen_images = in.value("chosen_images", int64_t{0});
     if (in.contains("pixels_sha256")) out.pixels_sha256 = in.at("pixels_sha256");
     if (in.contains("warnings")) out.warnings = in.at("warnings").get<std::vector<std::string>>();
     if (in.contains("failed")) out.failed = in.at("failed");

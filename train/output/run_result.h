@@ -20,6 +20,7 @@ struct RunResult {
   std::string chosen_on = {};
   double best_top1 = 0, last_top1 = 0;  ///< percent of the images chosen on
   int64_t chosen_images = 0;            ///< how many those are; 0 in folders from before
+  int64_t trained = 0;  ///< parameters; 0 in folders from before
   size_t bad_images = 0;                ///< left out of all parts together
   struct Test {
     double top1 = 0, top5 = 0, mean_class_top1 = 0;

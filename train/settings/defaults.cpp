@@ -1,5 +1,7 @@
 #include "train/settings/defaults.h"
 
+#include <set>
+
 #include "engine/notice.h"
 #include "models/weights/describe.h"
 #include "train/output/console.h"
@@ -13,7 +15,7 @@ namespace {
 /// settings (train/recipes has those): SGD's rates of VPT and GaPT were found for the features of
 /// one backbone and one initial head, and on another end near chance. A head of zeros starts at ln
 /// K whatever the features are, and AdamW's steps do not depend on the size of gradients: the
-/// optimum is flat within a factor of 3 (README, Settings; tests/study.sh). `full` moves the
+/// optimum is flat within a factor of 3 (README, Settings). `full` moves the
 /// backbone little and its head a hundred times as much: layer scale that is folded into a matrix
 /// has made it small.
 constexpr int64_t kEpochs = 30, kWarmupEpochs = 2, kBatchSize = 32;
@@ -49,14 +51,16 @@ const MethodSettings& settings_of(const std::string& method) {
        near.empty() ? "" : "; did you mean " + near + "?");
 }
 
-/// A switch without effect is a mistake, not a wish.
-void refuse_idle_flags(const Options& o, bool prompts) {
+}  // namespace
+
+std::string needs_of(const Options& o, const std::string& flag) {
+  const bool prompts = settings_of(o.method).prompts > 0;
   const bool lstm = prompts && o.carry == "lstm";
   const bool mean = prompts && o.gspc == "1" && o.carry != "none";
   const struct {
     bool used;
     const char* needs;
-    std::vector<const char*> flags;
+    std::set<std::string> flags;
   } rules[] = {
       {prompts,
        "a method with prompts",
@@ -73,12 +77,9 @@ void refuse_idle_flags(const Options& o, bool prompts) {
        {"lr", "lr-base", "min-lr", "head-lr-mult", "warmup-epochs", "sched", "clip-grad"}},
   };
   for (const auto& rule : rules)
-    for (const char* flag : rule.flags)
-      require(rule.used || !o.asked(flag), ErrorKind::kUsage, "--", flag,
-              ": has no effect with --method ", o.method, " as it is set; it needs ", rule.needs);
+    if (!rule.used && rule.flags.contains(flag)) return rule.needs;
+  return "";
 }
-
-}  // namespace
 
 void settle_model(Options& o) {
   if (o.has("model") || o.weights.empty()) return;
@@ -138,7 +139,11 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   fill("carry", o.carry, prompts ? word_of(method.carry) : "none");
   fill("gspc", o.gspc, prompts && method.gspc ? "1" : "0");
   fill("attn-temp", o.attn_temp, prompts && method.attn_temp ? "1" : "0");
-  refuse_idle_flags(o, prompts);
+  // A switch without effect is a mistake, not a wish.
+  for (const std::string& flag : o.given)
+    if (const std::string needs = needs_of(o, flag); !needs.empty() && o.asked(flag))
+      fail(ErrorKind::kUsage, "--", flag, ": has no effect with --method ", o.method,
+           " as it is set; it needs ", needs);
   require(o.new_prompts == "every" || o.carry != "none" || !prompts, ErrorKind::kUsage,
           "--carry: none with --new-prompts first would leave the second block without prompts");
 

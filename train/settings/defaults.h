@@ -16,6 +16,9 @@ void settle_model(Options& options);
 /// Error(kUsage) for a flag that the method cannot use.
 void resolve(Options& options, const std::optional<WeightsHint>& weights);
 
+/// What the flag needs to have an effect with options that are resolved; "" if it has one.
+std::string needs_of(const Options& options, const std::string& flag);
+
 /// Settles --transform and what goes with it for a data set of that layout. Throws Error(kUsage)
 /// for a flag that the transform cannot use.
 void resolve_transform(Options& options, const std::string& layout);

@@ -8,7 +8,7 @@ const std::vector<Flag>& flags() {
   constexpr unsigned kModels = kTrain | kEval | kPredict | kBench | kFeatures;
   constexpr unsigned kSets = kTrain | kEval | kCheck | kFeatures;
   constexpr const char* kMethods = "linear|full|vpt-shallow|vpt-deep|gapt|gspc|lpc|lspt";
-  constexpr const char *kData = "Data", *kModel = "Model", *kVariant = "Variants of the prompts",
+  constexpr const char *kData = "Data", *kModel = "Model", *kVariant = kVariants,
                        *kOptim = "Optimization", *kMachine = "Machine", *kOut = "Output",
                        *kMeasure = "Measurement", *kSweeps = "Sweep";
   constexpr unsigned kTrainOnly = kTrain & ~kRun, kSweepOnly = kSweep & ~kRun;
@@ -89,7 +89,13 @@ const std::vector<Flag>& flags() {
        0, "", "the weights'; without any vit_base_patch16_224"},
       {"model", ",-m", kBench, kModel, &O::model, "NAME",
        "vit_{tiny,small,base,large}_patch{8,14,16}_{size}", 0, 0, "vit_base_patch16_224"},
+      {"method", "", kSweepOnly, kModel, &O::method, "LIST",
+       std::string("what is trained; a comma list of methods (") + kMethods +
+           ") compares them: each gets the same search, and the same seeds"},
       {"method", "", kTrain, kModel, &O::method, kMethods, "what is trained"},
+      {"reference", "", kSweepOnly, kSweeps, &O::reference, "METHOD",
+       "of several methods the one that the others' differences are taken to, seed by seed", 0, 0,
+       "", "the first"},
       {"method", "", kBench, kModel, &O::method, "LIST",
        "comma list of methods, and `forward` for inference; or `loader` for reading --data"},
       {"prompts", ",--num-prompts", kTrain, kModel, &O::prompts, "N",
@@ -258,8 +264,10 @@ const std::vector<Flag>& flags() {
        0, 0, "", "none"},
       {"sweep", "", kSweepOnly, kSweeps, &O::sweep, "FLAG=X,Y,...",
        "values to try, in the place of the recipe's; given several times: every combination. lr is "
-       "absolute, lr-base per 256 "
-       "images. The one with the highest top-1 on the validation images is chosen (of equals the "
+       "absolute, lr-base per 256 images; 3x is three times the method's default (lr, "
+       "weight-decay, "
+       "batch-size).  The one with the highest top-1 on the validation images is chosen (of equals "
+       "the "
        "one with the smaller learning rate)",
        0, 0, "", "the recipe's"},
       {"seeds", "", kSweepOnly, kSweeps, &O::seeds, "N or A,B,...",

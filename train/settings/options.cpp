@@ -42,6 +42,16 @@ std::string shortest(T value) {
 
 }  // namespace
 
+std::vector<const Flag*> flags_of(unsigned command) {
+  std::vector<const Flag*> out;
+  for (const Flag& flag : flags()) {
+    const auto same = [&](const Flag* other) { return other->name == flag.name; };
+    if ((flag.commands & command) && std::none_of(out.begin(), out.end(), same))
+      out.push_back(&flag);
+  }
+  return out;
+}
+
 const Flag* find_flag(const std::string& name, unsigned command) {
   for (const Flag& flag : flags())
     if (flag.name == name && (flag.commands & command)) return &flag;

@@ -53,7 +53,7 @@ struct Options {
        tensorboard = false, json = false, strict = false, hash = false;
   int64_t log_interval = 10, topk = 5;
   // recipes and sweeps
-  std::string recipe, seeds;
+  std::string recipe, seeds, reference;
   std::vector<std::string> sweep;
   // bench and synth
   int64_t classes = 0, iterations = 10, warmup = 3;
@@ -113,6 +113,9 @@ struct Flag {
 };
 const std::vector<Flag>& flags();
 inline constexpr const char* kByMethod = "by method";  ///< a default_text
+inline constexpr const char* kVariants = "Variants of the prompts";  ///< a group
+/// Those of a command: of two with one name the first.
+std::vector<const Flag*> flags_of(unsigned command);
 /// The flag of that name for the command; nullptr if there is none.
 const Flag* find_flag(const std::string& name, unsigned command);
 

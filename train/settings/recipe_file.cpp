@@ -168,8 +168,7 @@ bool may_sweep(const Flag& flag) {
   for (const char* no : {"weights", "mae-norm", "pos-interpolation", "model", "recipe", "seed"})
     if (flag.name == no) return false;
   return (flag.commands & kRun) && flag.result && !flag.value.empty() &&
-         (flag.group == "Model" || flag.group == "Variants of the prompts" ||
-          flag.group == "Optimization");
+         (flag.group == "Model" || flag.group == kVariants || flag.group == "Optimization");
 }
 
 Axis parse_axis(const std::string& text) {
@@ -187,8 +186,14 @@ Axis parse_axis(const std::string& text) {
   for (size_t begin = equal + 1; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     Options checked;
-    set_value(checked, *flag, text.substr(begin, end - begin));
-    axis.values.push_back(text_of(checked, *flag));
+    std::string word = text.substr(begin, end - begin);
+    // "3x": a multiple of what the setting is by itself.
+    const bool multiple = word.size() > 1 && word.ends_with('x') &&
+                          flag->default_text == kByMethod &&
+                          !std::holds_alternative<std::string Options::*>(flag->field);
+    if (multiple) word.pop_back();
+    set_value(checked, *flag, word);
+    axis.values.push_back(text_of(checked, *flag) + (multiple ? "x" : ""));
     begin = end + 1;
   }
   return axis;

@@ -1,4 +1,4 @@
-#include "train/settings/sweep.h"
+#include "train/sweep/sweep.h"
 
 #include <algorithm>
 #include <charconv>
@@ -50,7 +50,10 @@ Json json_value(const std::string& word) {
   return value.is_number() ? value : Json(word);
 }
 
-/// Columns as wide as their widest entry, right-aligned.
+std::string percent(double value) { return format("%.4f", value); }
+
+}  // namespace
+
 std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows)
@@ -66,10 +69,6 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   }
   return out;
 }
-
-std::string percent(double value) { return format("%.4f", value); }
-
-}  // namespace
 
 std::vector<int64_t> parse_seeds(const std::string& text, int64_t first) {
   std::vector<int64_t> seeds;

@@ -52,6 +52,9 @@ struct Spread {
 };
 Spread spread_of(const std::vector<double>& numbers);
 
+/// A table's rows as text: columns as wide as their widest entry, right-aligned.
+std::string aligned(const std::vector<std::vector<std::string>>& rows);
+
 /// A row a cell; the last column, seconds of training, is the only one that a second run of the
 /// same sweep changes.
 std::string csv_of(const Sweep& sweep);
