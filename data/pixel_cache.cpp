@@ -1,7 +1,6 @@
 #include "data/pixel_cache.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "data/growing_file.h"
+#include "engine/digest.h"
 #include "engine/error.h"
 #include "engine/file.h"
 
@@ -85,9 +85,9 @@ std::optional<PixelCache::Key> PixelCache::key_of(const std::string& path, const
        {stamp.inode, stamp.bytes, stamp.modified / kSecond, stamp.modified % kSecond,
         stamp.changed / kSecond, stamp.changed % kSecond})
     text += '\n' + std::to_string(number);
-  Key key;
-  EVP_Digest(text.data(), text.size(), key.data(), nullptr, EVP_sha256(), nullptr);
-  return key;
+  Digest digest;
+  digest.add_part(text);
+  return digest.bytes();
 }
 
 PixelCache::PixelCache(const std::string& path, const std::string& rule, size_t memory_bytes)

@@ -30,8 +30,4 @@ class Choices {
   std::map<std::string, std::string> values_;
 };
 
-/// Bytes as hexadecimal digits, and back; `from_hex` says whether `text` was exactly that.
-std::string to_hex(const void* data, size_t bytes);
-bool from_hex(const std::string& text, void* data, size_t bytes);
-
 }  // namespace lspt

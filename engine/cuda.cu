@@ -10,6 +10,7 @@
 #include <map>
 
 #include "engine/cuda.cuh"
+#include "engine/text.h"
 
 namespace lspt::cuda {
 namespace {
@@ -129,10 +130,8 @@ const std::string& unusable() {
 
 std::string describe() {
   const cudaDeviceProp p = properties();
-  std::string uuid = "GPU-";
-  for (const char byte : p.uuid.bytes)
-    for (const int shift : {4, 0}) uuid += "0123456789abcdef"[(byte >> shift) & 15];
-  return std::string(p.name) + ", " + uuid + ", sm_" + std::to_string(10 * p.major + p.minor) +
+  const std::string uuid = to_hex(p.uuid.bytes, sizeof p.uuid.bytes);
+  return std::string(p.name) + ", GPU-" + uuid + ", sm_" + std::to_string(10 * p.major + p.minor) +
          ", " + std::to_string(p.totalGlobalMem >> 30) + " GiB, " + versions();
 }
 

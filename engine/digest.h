@@ -13,11 +13,13 @@ namespace lspt {
 
 class Digest {
  public:
-  Digest();
+  explicit Digest(const EVP_MD* algorithm = EVP_sha256());
   /// Bytes of one piece; its length is part of the digest, so that ("ab", "c") is not ("a", "bc").
   void add(std::string_view bytes);
-  std::array<uint8_t, 32> bytes();  ///< once, at the end
-  std::string hex();                ///< the same as 64 digits
+  /// More bytes of one long piece, without its length.
+  void add_part(std::string_view bytes);
+  std::array<uint8_t, 32> bytes();  ///< once, at the end; of a shorter digest zeros follow
+  std::string hex();                ///< the same as two digits a byte
 
  private:
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;

@@ -1,7 +1,6 @@
 #include "engine/file.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,6 +11,8 @@
 #include <cstring>
 #include <filesystem>
 #include <random>
+
+#include "engine/digest.h"
 
 namespace lspt {
 namespace {
@@ -108,24 +109,14 @@ Descriptor open_temporary(const std::string& path, TemporaryFile& temporary) {
 
 std::string hash_of(const std::string& path, const EVP_MD* algorithm, ErrorKind kind) {
   const auto file = MappedFile::open(path, kind);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                        EVP_MD_CTX_free);
-  bool good = context && EVP_DigestInit_ex(context.get(), algorithm, nullptr) == 1;
+  Digest digest(algorithm);
   // In pieces, so that hashing a large file does not keep it in memory.
   constexpr size_t kPiece = size_t{1} << 24;
-  for (size_t at = 0; good && at < file->size(); at += kPiece) {
-    const size_t bytes = std::min(kPiece, file->size() - at);
-    good = EVP_DigestUpdate(context.get(), file->data() + at, bytes) == 1;
-    file->forget(at, bytes);
+  for (size_t at = 0; at < file->size(); at += kPiece) {
+    digest.add_part(file->bytes().substr(at, kPiece));
+    file->forget(at, std::min(kPiece, file->size() - at));
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  good = good && EVP_DigestFinal_ex(context.get(), digest, &length) == 1;
-  require(good, ErrorKind::kInternal, "hash of ", path, ": OpenSSL failed");
-  std::string hex;
-  for (unsigned int i = 0; i < length; ++i)
-    for (const int shift : {4, 0}) hex += "0123456789abcdef"[(digest[i] >> shift) & 15];
-  return hex;
+  return digest.hex();
 }
 
 }  // namespace

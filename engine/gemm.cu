@@ -12,6 +12,7 @@
 #include "engine/cuda.cuh"
 #include "engine/derived.h"
 #include "engine/gemm.h"
+#include "engine/text.h"
 
 namespace lspt::cuda {
 namespace {

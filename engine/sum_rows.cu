@@ -46,9 +46,12 @@ __global__ void add_up(S* sum, float beta, float scale, const T* x, Rows r, int6
 
 }  // namespace sum_rows_cu
 
-void sum_rows(const Tensor& sum, float beta, float scale, const Tensor& x, const Rows& r) {
+void sum_rows(const Tensor& sum, float beta, float scale, const Tensor& x, const Rows& r,
+              const char* name) {
   if (sum.numel() == 0) return;
   const int64_t width = sum.numel() / r.groups;
+  const OpScope op(
+      name, bytes_of(sum) + r.groups * r.rows * width * static_cast<int64_t>(size_of(x.dtype())));
   const int64_t chunks =
       std::max<int64_t>(1, (r.rows + sum_rows_cu::kChunk - 1) / sum_rows_cu::kChunk);
   const bool one = chunks == 1;  // otherwise the chunks' sums first, and then the sum of those

@@ -1,10 +1,10 @@
-/// Sums down columns on the GPU, in an order that depends on the sizes alone: what bias gradients,
-/// broadcast gradients and token means have in common.
+/// Sums down columns in an order that depends on the sizes alone: what bias gradients, broadcast
+/// gradients and token means have in common.
 #pragma once
 
-#include "engine/tensor.h"
+#include "engine/kernel.h"
 
-namespace lspt::cuda {
+namespace lspt {
 
 /// How to walk x, in elements: row r of group g begins at offset + g * group_stride +
 /// r * row_stride.
@@ -13,7 +13,8 @@ struct Rows {
 };
 
 /// sum[g][j] = beta * sum[g][j] + scale * (sum over r of x's row r of group g, element j), in f32;
-/// sum (groups, width) in any dtype.
-void sum_rows(const Tensor& sum, float beta, float scale, const Tensor& x, const Rows& rows);
+/// sum (groups, width) in any dtype. `op` names it for error messages and the profile.
+DECLARE_KERNEL(sum_rows, const Tensor& sum, float beta, float scale, const Tensor& x,
+               const Rows& rows, const char* op = "sum_rows");
 
-}  // namespace lspt::cuda
+}  // namespace lspt

@@ -26,4 +26,21 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::string to_hex(const void* data, size_t bytes) {
+  std::string text;
+  for (size_t i = 0; i < bytes; ++i)
+    for (const int shift : {4, 0})
+      text += "0123456789abcdef"[(static_cast<const unsigned char*>(data)[i] >> shift) & 15];
+  return text;
+}
+
+bool from_hex(const std::string& text, void* data, size_t bytes) {
+  if (text.size() != 2 * bytes || text.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return false;
+  for (size_t i = 0; i < bytes; ++i)
+    static_cast<unsigned char*>(data)[i] =
+        static_cast<unsigned char>(std::stoul(text.substr(2 * i, 2), nullptr, 16));
+  return true;
+}
+
 }  // namespace lspt

@@ -1,4 +1,4 @@
-/// Text from files, made safe to print or to compare.
+/// Text from files, made safe to print or to compare; bytes as text.
 #pragma once
 
 #include <string>
@@ -11,5 +11,9 @@ std::string printable(const std::string& text);
 
 /// The text with A to Z as a to z; other letters stay, whatever the locale says.
 std::string lower(std::string text);
+
+/// Bytes as hexadecimal digits, and back; `from_hex` says whether `text` was exactly that.
+std::string to_hex(const void* data, size_t bytes);
+bool from_hex(const std::string& text, void* data, size_t bytes);
 
 }  // namespace lspt

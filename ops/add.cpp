@@ -1,6 +1,7 @@
 #include "ops/add.h"
 
 #include "engine/parallel.h"
+#include "engine/sum_rows.h"
 
 namespace lspt {
 namespace {
@@ -28,7 +29,14 @@ Var add(const Var& x, const Var& r) {
     if (same) return b.add(kRows, b.grad());
     if (!b.wanted(kRows)) return;
     const auto [dr, beta] = b.into(kRows);
-    sum_repeats(dr, beta, b.grad(), groups);
+    const int64_t width = dr.numel() / groups;
+    const int64_t repeats = b.grad().numel() / std::max<int64_t>(dr.numel(), 1);
+    sum_rows(dr, beta, 1.0f, b.grad(),
+             Rows{.groups = groups,
+                  .group_stride = repeats * width,
+                  .rows = repeats,
+                  .row_stride = width},
+             "sum_repeats");
   });
 }
 
@@ -54,32 +62,6 @@ void add_forward(const Tensor& y, const Tensor& x, const Tensor& r, int64_t grou
                        c[j] = static_cast<float>(a[j]) + static_cast<float>(b[j]);
                    }
                  });
-  });
-}
-
-void sum_repeats(const Tensor& sum, float beta, const Tensor& x, int64_t groups) {
-  if (sum.numel() == 0) return;
-  const int64_t width = sum.numel() / groups, repeats = x.numel() / sum.numel();
-  dispatch(sum.dtype(), [&]<typename S>() {
-    dispatch(x.dtype(), [&]<typename T>() {
-      S* out = sum.data<S>();
-      const T* in = x.data<T>();
-      // A piece owns 128 columns of one group and walks down them: one order of addition.
-      constexpr int64_t kChunk = 128;
-      const int64_t chunks = (width + kChunk - 1) / kChunk;
-      parallel_for(groups * chunks, 1, [=](int64_t piece, int64_t) {
-        const int64_t group = piece / chunks, from = piece % chunks * kChunk;
-        const int64_t count = std::min(width - from, kChunk);
-        float total[kChunk] = {};
-        for (int64_t i = 0; i < repeats; ++i) {
-          const T* row = in + (group * repeats + i) * width + from;
-          for (int64_t j = 0; j < count; ++j) total[j] += static_cast<float>(row[j]);
-        }
-        S* to = out + group * width + from;
-        for (int64_t j = 0; j < count; ++j)
-          to[j] = total[j] + (beta == 0.0f ? 0.0f : static_cast<float>(to[j]));
-      });
-    });
   });
 }
 

@@ -3,7 +3,6 @@
 // or read in order, so it comes from a cache. The gradient of r sums over what it was repeated
 // for (sum_rows).
 #include "engine/cuda.cuh"
-#include "engine/sum_rows.h"
 #include "ops/add.h"
 
 namespace lspt::cuda {
@@ -34,15 +33,6 @@ void add_forward(const Tensor& y, const Tensor& x, const Tensor& r, int64_t grou
              x.data<T>(), r.data<T>(), x.numel(), width, x.numel() / r.numel());
     });
   });
-}
-
-void sum_repeats(const Tensor& sum, float beta, const Tensor& x, int64_t groups) {
-  if (sum.numel() == 0) return;
-  const OpScope op("sum_repeats", bytes_of(sum, x));
-  const int64_t width = sum.numel() / groups, repeats = x.numel() / sum.numel();
-  sum_rows(
-      sum, beta, 1.0f, x,
-      {.groups = groups, .group_stride = repeats * width, .rows = repeats, .row_stride = width});
 }
 
 }  // namespace lspt::cuda

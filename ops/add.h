@@ -16,7 +16,5 @@ Var add(const Var& x, const Var& r);
 
 /// y = x + r with x seen as (G, repeats, W) and r as (G, W).
 DECLARE_KERNEL(add_forward, const Tensor& y, const Tensor& x, const Tensor& r, int64_t groups);
-/// sum = beta * sum + x summed over the middle of (G, repeats, W); sum is (G, W) in any dtype.
-DECLARE_KERNEL(sum_repeats, const Tensor& sum, float beta, const Tensor& x, int64_t groups);
 
 }  // namespace lspt

@@ -40,8 +40,8 @@ namespace {
 constexpr int64_t kRows = 16;  // rows a piece owns
 
 /// One row as float, and room for one more.
-struct Rows {
-  explicit Rows(int64_t width) : x(static_cast<size_t>(width)), g(static_cast<size_t>(width)) {}
+struct Scratch {
+  explicit Scratch(int64_t width) : x(static_cast<size_t>(width)), g(static_cast<size_t>(width)) {}
   std::vector<float> x, g;
 };
 
@@ -58,7 +58,7 @@ void layer_norm_forward(const Tensor& y, const Tensor& statistics, const Tensor&
     const T* in = x.data<T>();
     T* out = y.data<T>();
     parallel_for(x.rows(), kRows, [=](int64_t begin, int64_t end) {
-      Rows scratch(width);
+      Scratch scratch(width);
       float* row = scratch.x.data();
       for (int64_t i = begin; i < end; ++i) {
         widen(row, in + i * width, width);
@@ -90,7 +90,7 @@ void layer_norm_backward(const Tensor& dx, float beta, const Tensor& dy, const T
       const T *in = x.data<T>(), *gradient = dy.data<T>();
       D* out = dx.data<D>();
       parallel_for(x.rows(), kRows, [=](int64_t begin, int64_t end) {
-        Rows scratch(width);
+        Scratch scratch(width);
         float *n = scratch.x.data(), *g = scratch.g.data();
         for (int64_t i = begin; i < end; ++i) {
           const float mean = stats[2 * i], rstd = stats[2 * i + 1];

@@ -1,7 +1,7 @@
 #include "ops/linear.h"
 
 #include "engine/gemm.h"
-#include "engine/parallel.h"
+#include "engine/sum_rows.h"
 #include "ops/gelu.h"
 
 namespace lspt {
@@ -65,25 +65,10 @@ Var linear(const Var& x, const Var& weight, const Var& bias, const LinearOptions
                 });
 }
 
-namespace cpu {
-
 void column_sum(const Tensor& sum, const Tensor& x, float beta) {
-  const int64_t rows = x.rows(), cols = x.cols();
-  require(sum.numel() == cols && sum.dtype() == DType::f32, "column_sum: ", x.shape(), " into ",
+  require(sum.numel() == x.cols() && sum.dtype() == DType::f32, "column_sum: ", x.shape(), " into ",
           sum.shape());
-  dispatch(x.dtype(), [&]<typename T>() {
-    const T* in = x.data<T>();
-    float* out = sum.data<float>();
-    // A piece owns 128 columns and walks down them: one order of addition, and whole cache lines.
-    parallel_for(cols, 128, [=](int64_t begin, int64_t end) {
-      float total[128] = {};
-      for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = begin; j < end; ++j) total[j - begin] += in[i * cols + j];
-      for (int64_t j = begin; j < end; ++j)
-        out[j] = total[j - begin] + (beta == 0.0f ? 0.0f : out[j]);
-    });
-  });
+  sum_rows(sum, beta, 1.0f, x, Rows{.rows = x.rows(), .row_stride = x.cols()}, "column_sum");
 }
 
-}  // namespace cpu
 }  // namespace lspt

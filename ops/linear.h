@@ -1,7 +1,6 @@
 /// Affine map of the last dimension, with what usually surrounds it fused in.
 #pragma once
 
-#include "engine/kernel.h"
 #include "engine/tape.h"
 
 namespace lspt {
@@ -21,6 +20,6 @@ struct LinearOptions {
 Var linear(const Var& x, const Var& weight, const Var& bias, const LinearOptions& options = {});
 
 /// sum[j] = beta * sum[j] + sum over rows of x[i][j]; x (..., C), sum (C) f32; fixed order.
-DECLARE_KERNEL(column_sum, const Tensor& sum, const Tensor& x, float beta);
+void column_sum(const Tensor& sum, const Tensor& x, float beta);
 
 }  // namespace lspt

@@ -2,6 +2,7 @@
 
 #include "engine/memory.h"
 #include "engine/parallel.h"
+#include "engine/sum_rows.h"
 
 namespace lspt {
 
@@ -9,7 +10,14 @@ Var patch_pool(const Var& x, int64_t begin, int64_t end) {
   require(x.value.rank() == 3 && 0 <= begin && begin < end && end <= x.dim(1), "patch_pool: rows [",
           begin, ", ", end, ") of ", x.shape());
   Tensor y({x.dim(0), x.dim(2)}, x.dtype(), x.device());
-  patch_pool_forward(y, x.value, begin, end);
+  const int64_t width = x.dim(2);
+  sum_rows(y, 0.0f, 1.0f / static_cast<float>(end - begin), x.value,
+           Rows{.groups = x.dim(0),
+                .group_stride = x.dim(1) * width,
+                .rows = end - begin,
+                .row_stride = width,
+                .offset = begin * width},
+           "patch_pool_forward");
   if (!recording({&x})) return y;
   return record("patch_pool", {&x}, y, [begin, end](Backward& b) {
     const auto [dx, beta] = b.into(0);
@@ -19,28 +27,6 @@ Var patch_pool(const Var& x, int64_t begin, int64_t end) {
 }
 
 namespace cpu {
-
-void patch_pool_forward(const Tensor& y, const Tensor& x, int64_t begin, int64_t end) {
-  const int64_t rows = x.dim(1), width = x.dim(2);
-  const float scale = 1.0f / static_cast<float>(end - begin);
-  dispatch(x.dtype(), [&]<typename T>() {
-    T* out = y.data<T>();
-    const T* in = x.data<T>();
-    // A piece owns 128 columns of one image and walks down them: one order of addition.
-    constexpr int64_t kChunk = 128;
-    const int64_t chunks = (width + kChunk - 1) / kChunk;
-    parallel_for(y.dim(0) * chunks, 1, [=](int64_t piece, int64_t) {
-      const int64_t image = piece / chunks, from = piece % chunks * kChunk;
-      const int64_t count = std::min(width - from, kChunk);
-      float total[kChunk] = {};
-      for (int64_t n = begin; n < end; ++n) {
-        const T* row = in + (image * rows + n) * width + from;
-        for (int64_t j = 0; j < count; ++j) total[j] += static_cast<float>(row[j]);
-      }
-      for (int64_t j = 0; j < count; ++j) out[image * width + from + j] = total[j] * scale;
-    });
-  });
-}
 
 void patch_pool_backward(const Tensor& dx, float beta, const Tensor& dy, int64_t begin,
                          int64_t end) {

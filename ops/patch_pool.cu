@@ -2,7 +2,6 @@
 // factor. Backward gives each row the image's gradient divided by the count: a thread owns V
 // elements of dx and finds dy, one row an image, in a cache.
 #include "engine/cuda.cuh"
-#include "engine/sum_rows.h"
 #include "ops/patch_pool.h"
 
 namespace lspt::cuda {
@@ -24,19 +23,6 @@ __global__ void spread(S* dx, float beta, const T* dy, int64_t total, int64_t ro
 }
 
 }  // namespace patch_pool_cu
-
-void patch_pool_forward(const Tensor& y, const Tensor& x, int64_t begin, int64_t end) {
-  const int64_t images = x.dim(0), width = x.dim(2), stride = x.dim(1) * width;
-  const OpScope op(
-      "patch_pool_forward",
-      bytes_of(y) + images * (end - begin) * width * static_cast<int64_t>(size_of(x.dtype())));
-  sum_rows(y, 0.0f, 1.0f / static_cast<float>(end - begin), x,
-           {.groups = images,
-            .group_stride = stride,
-            .rows = end - begin,
-            .row_stride = width,
-            .offset = begin * width});
-}
 
 void patch_pool_backward(const Tensor& dx, float beta, const Tensor& dy, int64_t begin,
                          int64_t end) {

@@ -13,8 +13,7 @@ namespace lspt {
 /// plain mean of the block's output patch rows is *inferred* from the paper's reviews).
 Var patch_pool(const Var& x, int64_t begin, int64_t end);
 
-DECLARE_KERNEL(patch_pool_forward, const Tensor& y, const Tensor& x, int64_t begin, int64_t end);
-/// dx = beta * dx + the above.
+/// dx = beta * dx + the above; the forward is sum_rows.
 DECLARE_KERNEL(patch_pool_backward, const Tensor& dx, float beta, const Tensor& dy, int64_t begin,
                int64_t end);
 

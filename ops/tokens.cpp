@@ -5,8 +5,20 @@
 #include "engine/accumulate.h"
 #include "engine/memory.h"
 #include "engine/parallel.h"
+#include "engine/sum_rows.h"
 
 namespace lspt {
+namespace {
+
+/// sum (P, D) = beta * sum + rows at, at + 1, ... of x (B, N, D), summed over the images.
+void sum_images(const Tensor& sum, float beta, const Tensor& x, int64_t at) {
+  const int64_t width = x.cols();
+  sum_rows(sum, beta, 1.0f, x,
+           Rows{.rows = x.dim(0), .row_stride = x.dim(1) * width, .offset = at * width},
+           "sum_images");
+}
+
+}  // namespace
 
 Var slice_tokens(const Var& x, int64_t begin, int64_t end) {
   require(x.value.rank() == 3 && 0 <= begin && begin <= end && end <= x.dim(1),
@@ -121,26 +133,6 @@ void copy_columns(const Tensor& to, int64_t to_at, float beta, const Tensor& fro
       parallel_for(to.rows(), 32, [=](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r)
           copy_run(out + r * to_pitch, beta, in + r * from_pitch, count);
-      });
-    });
-  });
-}
-
-void sum_images(const Tensor& sum, float beta, const Tensor& x, int64_t at) {
-  const int64_t width = x.cols(), images = x.dim(0), pitch = x.dim(1) * width;
-  dispatch(sum.dtype(), [&]<typename S>() {
-    dispatch(x.dtype(), [&]<typename T>() {
-      S* out = sum.data<S>();
-      const T* in = x.data<T>() + at * width;
-      // A piece owns up to 1024 neighbouring elements and adds the images to them in order.
-      constexpr int64_t kChunk = 1024;
-      parallel_for(sum.numel(), kChunk, [=](int64_t begin, int64_t end) {
-        float total[kChunk] = {};
-        for (int64_t image = 0; image < images; ++image)
-          for (int64_t j = begin; j < end; ++j)
-            total[j - begin] += static_cast<float>(in[image * pitch + j]);
-        for (int64_t j = begin; j < end; ++j)
-          out[j] = total[j - begin] + (beta == 0.0f ? 0.0f : static_cast<float>(out[j]));
       });
     });
   });

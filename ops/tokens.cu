@@ -3,7 +3,6 @@
 // thread owns V of them; beta adds to what is there. Columns are the same with a row as the
 // "image".
 #include "engine/cuda.cuh"
-#include "engine/sum_rows.h"
 #include "ops/tokens.h"
 
 namespace lspt::cuda {
@@ -61,14 +60,6 @@ void copy_columns(const Tensor& to, int64_t to_at, float beta, const Tensor& fro
       });
     });
   });
-}
-
-void sum_images(const Tensor& sum, float beta, const Tensor& x, int64_t at) {
-  const int64_t width = x.cols(), images = x.dim(0);
-  const OpScope op("sum_images",
-                   bytes_of(sum) + images * sum.numel() * static_cast<int64_t>(size_of(x.dtype())));
-  sum_rows(sum, beta, 1.0f, x,
-           {.rows = images, .row_stride = x.dim(1) * width, .offset = at * width});
 }
 
 }  // namespace lspt::cuda

@@ -34,7 +34,5 @@ DECLARE_KERNEL(copy_tokens, const Tensor& to, int64_t to_at, float beta, const T
 /// `count` columns, beta 0 or 1, any dtypes.
 DECLARE_KERNEL(copy_columns, const Tensor& to, int64_t to_at, float beta, const Tensor& from,
                int64_t from_at, int64_t count);
-/// sum (P, D) = beta * sum + rows at, at + 1, ... of x (B, N, D), summed over the images.
-DECLARE_KERNEL(sum_images, const Tensor& sum, float beta, const Tensor& x, int64_t at);
 
 }  // namespace lspt

@@ -13,6 +13,7 @@
 #include "engine/parallel.h"
 #include "engine/random.h"
 #include "engine/tape.h"
+#include "engine/text.h"
 #include "tests/gpu.h"
 
 using namespace lspt;
