@@ -79,6 +79,8 @@ objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
 
 # Half of a compiler's work is reading headers. It gets up to twenty files of a folder at once (of
 # the ops, which people try out, six); the names in their anonymous namespaces must therefore differ.
+# Alone behind a precompiled header they take half as long again (models/weights/containers: 9.2 s of
+# processor time for 6.3 s; 13.8 s without one).
 ALONE := train/command_line/main.cpp train/optimizer.cpp
 TOGETHER := engine/ ops/[a-k] ops/[l-z] $(addsuffix /,$(shell find ops/* models data train -type d))
 define compile_together

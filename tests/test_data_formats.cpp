@@ -1,4 +1,4 @@
-// Formats of images that are not read, by their names.
+// What is no image that is read, by its name; what PNG, TIFF and WebP say of damage.
 #include "tests/data_fixtures.h"
 
 namespace lspt {
@@ -57,6 +57,73 @@ TEST_CASE("a TIFF or WebP with damaged pixels is an error, not a picture with a 
     const std::string error = error_of([&] { decode(bytes, name); });
     CHECK(contains(error, "3: read image: " + name + ": truncated or corrupt "));
   }
+}
+
+TEST_CASE("a changed byte in a PNG is found by its checksums") {
+  const std::string bytes = read_file(kImages + "palette.png");
+  for (size_t at = 8; at < bytes.size(); at += 5) {
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    CHECK(error_of([&] { decode(damaged); }).substr(0, 3) == "3: ");
+  }
+}
+
+std::string deflated(const std::string& raw) {
+  uLongf size = compressBound(raw.size());
+  std::string data(size, '\0');
+  compress(reinterpret_cast<Bytef*>(data.data()), &size, reinterpret_cast<const Bytef*>(raw.data()),
+           raw.size());
+  data.resize(size);
+  return data;
+}
+
+/// Of one bit a pixel; `more` is chunks between header and pixels.
+std::string png_of(int width, int height, char color, const std::string& raw,
+                   const std::vector<std::string>& more = {}) {
+  const auto big = [](unsigned long value) {
+    std::string text;
+    for (const int shift : {24, 16, 8, 0}) text += static_cast<char>(value >> shift);
+    return text;
+  };
+  const auto chunk = [&](const std::string& body) {
+    return big(body.size() - 4) + body + big(crc(body.data(), body.size()));
+  };
+  std::string bytes = "\x89PNG\r\n\x1a\n" + chunk("IHDR" + big(static_cast<unsigned>(width)) +
+                                                  big(static_cast<unsigned>(height)) + '\1' +
+                                                  color + std::string(3, '\0'));
+  for (const std::string& body : more) bytes += chunk(body);
+  return bytes + chunk("IDAT" + deflated(raw)) + chunk("IEND");
+}
+
+TEST_CASE("a PNG has as many pixels as it says, and colours that it does not name are black") {
+  const std::string two_rows("\0\x40\0\x80", 4), black("PLTE\0\0\0", 7), white = "\xff\xff\xff";
+  const auto error = [](const std::string& bytes) {
+    return error_of([&] { decode(bytes, "x.png"); });
+  };
+  CHECK(decode(png_of(2, 2, 3, two_rows, {black + white})).pixels ==
+        Pixels{0, 0, 0, 255, 255, 255, 255, 255, 255, 0, 0, 0});
+  CHECK(decode(png_of(2, 2, 3, two_rows, {black})).pixels == Pixels(12, 0));  // as in Pillow
+  CHECK(contains(
+      error(png_of(2, 3, 3, two_rows, {black + white})),
+      "3: read image: x.png: truncated or corrupt PNG by byte 78 (Not enough image data)"));
+  CHECK(error(png_of(2, 1, 3, two_rows, {black + white})) != "");
+  CHECK(contains(error(png_of(2, 2, 3, two_rows)), "PLTE"));
+  // What a text or a profile would unpack to does not matter.
+  const std::string bomb = deflated(std::string(100'000'000, ' '));
+  CHECK(error(png_of(2, 2, 0, two_rows, {"zTXta" + std::string(2, '\0') + bomb})) == "");
+  CHECK(error(png_of(2, 2, 0, two_rows, {"iCCPa" + std::string(2, '\0') + bomb})) == "");
+}
+
+TEST_CASE("a hundred megapixels are decoded, one row more is not") {
+  // The smallest PNG of a size: rows of zeros.
+  const auto png = [](int width, int height) {
+    return png_of(
+        width, height, 0,
+        std::string((static_cast<size_t>(width) / 8 + 1) * static_cast<size_t>(height), '\0'));
+  };
+  const Image image = decode(png(20'000, 5'000));
+  CHECK(image.pixels.size() == size_t{300'000'000});
+  CHECK(contains(error_of([&] { decode(png(20'000, 5'001)); }), "at most 100 megapixels"));
 }
 
 }  // namespace

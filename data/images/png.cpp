@@ -31,7 +31,7 @@ struct PngDecoder {
   png_longjmp(png, 1);
 }
 
-// Before the pixels a warning concerns metadata; later ones mean pixels too many or of no colour.
+// Before the pixels a warning concerns metadata; later ones mean that pixels are lost or too many.
 void on_png_warning(png_structp png, png_const_charp why) {
   if (static_cast<PngDecoder*>(png_get_error_ptr(png))->in_pixels) leave_png(png, why);
 }
