@@ -27,7 +27,7 @@ ARCH_DIR := $(shell $(CXX) -print-multiarch 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wshadow -Werror -Wno-restrict -Wno-array-bounds
 CXXFLAGS := -std=c++20 -O3 -g1 -march=$(MARCH) -fopenmp -fno-math-errno -fno-trapping-math \
             $(WARNINGS) -I. -MMD -MP $(EXTRA_CXXFLAGS)
-LDLIBS := -ldnnl -ljpeg -lwebp -lwebpdemux -ltiff -lpng -lz -lcrypto -llbfgs
+LDLIBS := -ldnnl -ljpeg -lwebp -lwebpdemux -ltiff -lpng -lgif -lz -lcrypto -llbfgs
 ifneq ($(DEPS_PREFIX),)
 DEPS_FLAGS := -isystem $(DEPS_PREFIX)/usr/include -isystem $(DEPS_PREFIX)/usr/include/$(ARCH_DIR)
 CXXFLAGS += $(DEPS_FLAGS)

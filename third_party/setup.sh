@@ -19,7 +19,7 @@ has() { echo "#include <$1>" | $CXX -std=c++20 $flags -E -x c++ - >/dev/null 2>&
 
 # Debian and Ubuntu name libjpeg-turbo's headers differently; libjpeg-dev is the right one on both.
 missing=""
-for need in dnnl.hpp:libdnnl-dev jpeglib.h:libjpeg-dev png.h:libpng-dev zlib.h:zlib1g-dev webp/demux.h:libwebp-dev tiffio.h:libtiff-dev \
+for need in dnnl.hpp:libdnnl-dev jpeglib.h:libjpeg-dev png.h:libpng-dev gif_lib.h:libgif-dev zlib.h:zlib1g-dev webp/demux.h:libwebp-dev tiffio.h:libtiff-dev \
             stb/stb_image.h:libstb-dev doctest/doctest.h:doctest-dev \
             CLI/CLI.hpp:libcli11-dev nlohmann/json.hpp:nlohmann-json3-dev \
             openssl/evp.h:libssl-dev toml++/toml.h:libtomlplusplus-dev lbfgs.h:liblbfgs-dev; do
