@@ -5,6 +5,7 @@
 #endif
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/error.h"
 
@@ -41,6 +42,29 @@ Crop random_crop(const Size& image, int size, const Random& random) {
   return {static_cast<int>(random.below(0, static_cast<uint32_t>(image.height - size + 1))),
           static_cast<int>(random.below(1, static_cast<uint32_t>(image.width - size + 1))),
           random.uniform(2) < 0.5f};
+}
+
+ResizedCrop random_resized_crop(const Size& image, const Random& random) {
+  constexpr float kSmallest = 0.2f, kLargest = 1.0f;
+  constexpr double kNarrow = 3.0 / 4.0, kWide = 4.0 / 3.0;
+  const bool flip = random.uniform(40) < 0.5f;
+  const double width = image.width, height = image.height;
+  for (uint64_t t = 0; t < 10; ++t) {
+    const double area =
+        width * height * static_cast<double>(random.uniform(4 * t, kSmallest, kLargest));
+    const double ratio = std::exp(static_cast<double>(random.uniform(
+        4 * t + 1, static_cast<float>(std::log(kNarrow)), static_cast<float>(std::log(kWide)))));
+    const int w = static_cast<int>(std::lround(std::sqrt(area * ratio)));
+    const int h = static_cast<int>(std::lround(std::sqrt(area / ratio)));
+    if (w < 1 || h < 1 || w > image.width || h > image.height) continue;
+    const auto top = random.below(4 * t + 2, static_cast<uint32_t>(image.height - h + 1));
+    const auto left = random.below(4 * t + 3, static_cast<uint32_t>(image.width - w + 1));
+    return {{static_cast<int>(left), static_cast<int>(top), w, h}, flip};
+  }
+  const double ratio = width / height;
+  const int w = ratio > kWide ? static_cast<int>(std::lround(height * kWide)) : image.width;
+  const int h = ratio < kNarrow ? static_cast<int>(std::lround(width / kNarrow)) : image.height;
+  return {{(image.width - w) / 2, (image.height - h) / 2, w, h}, flip};
 }
 
 Crop center_crop(const Size& image, int size, CropRule rule) {

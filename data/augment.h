@@ -28,6 +28,18 @@ struct Crop {
 /// 2 of the stream (seed, epoch, sample, Purpose::augment) are top, left, flip.
 Crop random_crop(const Size& image, int size, const Random& random);
 
+/// A window of an image, of any shape, that becomes a square of the network's size.
+struct ResizedCrop {
+  Window window;
+  bool flip = false;
+};
+
+/// torchvision's RandomResizedCrop with scale (0.2, 1) and ratio (3/4, 4/3), and a flip, as MAE
+/// trains. Attempt t of ten, from draws 4t .. 4t + 3 of the stream (seed, epoch, sample,
+/// Purpose::augment): area = uniform share of the image's, width / height = exp(uniform), then top
+/// and left, if it fits. Else the centre, as much of it as the ratios allow. Draw 40 is the flip.
+ResizedCrop random_resized_crop(const Size& image, const Random& random);
+
 /// Where the centre is, by torchvision's release: since 0.9 round((extent - size) / 2), halves to
 /// even; up to 0.8, which the code of VPT and GaPT pins, floor((extent - size + 1) / 2). They
 /// differ by a pixel where extent - size leaves 1 modulo 4.

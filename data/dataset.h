@@ -19,6 +19,8 @@
 ///             folders alone, of which every fifth image by name is then held out for testing.
 ///             Folders may nest: a class is a folder that holds images, named by its path
 ///             ("GROUP/CLASS"), or with class_depth N what is below the first N folders of a path.
+///   images    image files, in folders of any depth, without labels: all are training images. Taken
+///             by itself only where labels are not asked for (DatasetOptions::unlabelled).
 ///
 /// Labels are 0 .. K-1 from one class map of all splits together.
 #pragma once
@@ -72,6 +74,9 @@ struct DatasetOptions {
   std::string label_column = {};
   /// Of class folders that nest: how many folders of a path name the class; 0: all of them.
   int64_t class_depth = 0;
+  /// Nobody reads the labels: "auto" takes `images` where it finds no layout that has any, and for
+  /// class folders among which images lie.
+  bool unlabelled = false;
 };
 
 /// Reads a data set's lists; every file they name is checked to exist, none is decoded. Where the

@@ -160,6 +160,8 @@ struct Loader::State {
 ResizeRule resize_rule(const LoaderOptions& o) {
   if (o.interpolation == Interpolation::tf_bilinear)
     return {ResizeRule::Shape::as_decoded, o.img_size, o.interpolation};
+  if (o.transform == Transform::mae)
+    return {ResizeRule::Shape::at_most, 2 * o.img_size, o.interpolation};
   return o.transform == Transform::vtab
              ? ResizeRule{ResizeRule::Shape::exact, o.img_size, o.interpolation}
              : ResizeRule{ResizeRule::Shape::short_side, resize_side(o.img_size), o.interpolation};

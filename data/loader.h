@@ -14,8 +14,10 @@
 namespace lspt {
 
 /// fgvc: short side to resize_side, then a crop: random and mirrored half of the time in training,
-/// the centre otherwise. vtab: straight to the size, and nothing random.
-enum class Transform : uint8_t { fgvc, vtab };
+/// the centre otherwise. vtab: straight to the size, and nothing random. mae: random_resized_crop
+/// to the size, of images kept at a short side of at most twice the size; without what is random,
+/// the largest centred square.
+enum class Transform : uint8_t { fgvc, vtab, mae };
 
 /// Short side before a crop of `size`: floor(size * 256 / 224), VPT's 224 -> 256, 384 -> 438,
 /// 448 -> 512.
@@ -42,7 +44,7 @@ struct LoaderOptions {
 
   bool operator==(const LoaderOptions&) const = default;
   /// Whether an image looks different in every epoch.
-  bool random() const { return train && augment && transform == Transform::fgvc; }
+  bool random() const { return train && augment && transform != Transform::vtab; }
 };
 
 /// What is kept of each image.

@@ -16,10 +16,12 @@ ImagePipeline::ImagePipeline(const std::vector<Sample>& samples, const LoaderOpt
       normalizer_(options.normalization),
       cache_(options.cache_file, text_of(rule_), options.cache_bytes),
       direct_(options.cache_file.empty() && options.cache_bytes == 0 &&
-              options.device == Device::cpu && rule_.shape != ResizeRule::Shape::as_decoded),
+              options.device == Device::cpu && rule_.shape != ResizeRule::Shape::as_decoded &&
+              options.transform != Transform::mae),
       kept_(samples.size()) {
   if constexpr (kHasCuda)
-    if (options.device == Device::cuda && rule_.shape != ResizeRule::Shape::as_decoded)
+    if (options.device == Device::cuda && rule_.shape != ResizeRule::Shape::as_decoded &&
+        options.transform != Transform::mae)
       gpu_ = cuda::device_images(static_cast<int64_t>(samples.size()),
                                  std::min(options.device_bytes, cuda::memory_info().free / 4),
                                  options.normalization);
@@ -49,10 +51,28 @@ ImagePipeline::Part ImagePipeline::make(int64_t index, uint32_t epoch, float* ou
     normalizer_.write(resize_tf(image, size, size), size, out);
     return {};
   }
+  if (options_.transform == Transform::mae) {
+    write_resized(index, epoch, image, out);
+    return {};
+  }
   part.crop = crop_of(index, epoch, image);
   if (gpu_) return part;
   normalizer_.write(image, part.crop, size, out);
   return {};
+}
+
+void ImagePipeline::write_resized(int64_t index, uint32_t epoch, const ImageView& image,
+                                  float* out) const {
+  const int size = options_.img_size, side = std::min(image.width, image.height);
+  const Random random(options_.seed, epoch, static_cast<uint64_t>(index), Purpose::augment);
+  const auto [window, flip] =
+      options_.random()
+          ? random_resized_crop(image, random)
+          : ResizedCrop{{(image.width - side) / 2, (image.height - side) / 2, side, side}};
+  Image part(window.width, window.height);
+  for (int y = 0; y < window.height; ++y)
+    std::copy_n(image.row(window.top + y) + 3 * window.left, 3 * window.width, part.row(y));
+  normalizer_.write(resize(part, size, size, rule_.filter), {0, 0, flip}, size, out);
 }
 
 /// As the cache has it, or else `fresh`.

@@ -37,6 +37,8 @@ class ImagePipeline {
 
  private:
   ImageView resized(int64_t index, Image& fresh);
+  /// Transform::mae's part of a kept image.
+  void write_resized(int64_t index, uint32_t epoch, const ImageView& image, float* out) const;
   Crop crop_of(int64_t index, uint32_t epoch, const Size& image) const;
 
   const std::vector<Sample>& samples_;

@@ -11,7 +11,7 @@
 namespace lspt {
 
 /// What a number is drawn for. Streams of different purpose never overlap.
-enum class Purpose : uint32_t { init = 1, shuffle, augment, dropout, synth, split, test };
+enum class Purpose : uint32_t { init = 1, shuffle, augment, dropout, synth, split, test, mask };
 
 /// Epoch and step, where the device that draws can read them.
 struct StepWords {

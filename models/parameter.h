@@ -42,9 +42,10 @@ class Initializer {
   Parameter trainable(const std::string& name, const Shape& shape, Draw draw) const;
   /// A constant in `dtype`.
   Parameter frozen(const std::string& name, const Shape& shape, Draw draw, DType dtype) const;
+  /// The value alone, f32 on the CPU.
+  Tensor value(const std::string& name, const Shape& shape, Draw draw) const;
 
  private:
-  Tensor value(const std::string& name, const Shape& shape, Draw draw) const;
   uint64_t seed_;
   Device device_;
   const NamedTensors& values_;

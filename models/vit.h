@@ -1,5 +1,5 @@
 /// The Vision Transformer of Dosovitskiy et al. 2020 (arXiv:2010.11929), with timm's parameter
-/// names, in the four sizes and three patch sizes that self-supervised weights come in.
+/// names, in the sizes that self-supervised weights come in and in any other.
 #pragma once
 
 #include <deque>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "models/parameter.h"
+#include "models/block.h"
 
 namespace lspt {
 
@@ -25,28 +25,19 @@ struct ViTConfig {
   int num_patches() const { return grid() * grid(); }
 };
 
-/// "vit_{tiny,small,base,large}_patch{8,14,16}_{image size}", e.g. vit_base_patch16_224, or timm's
-/// name of such a size (vit_base_patch16_224.mae, vit_small_patch14_dinov2,
-/// deit3_base_patch16_224); the configuration has the former. `img_size` > 0 overrides the name's.
-/// Throws Error(kUsage) for another name or a size that the patch does not divide.
+/// "vit_{tiny,small,base,large}_patch{patch}_{image size}", e.g. vit_base_patch16_224, timm's name
+/// of such a size (vit_base_patch16_224.mae, vit_small_patch14_dinov2, deit3_base_patch16_224), or
+/// any size in numbers: vit_{width}x{blocks}x{heads}_patch{patch}_{image size}. The configuration
+/// has the first or the last of these names. `img_size` > 0 overrides the name's. Throws
+/// Error(kUsage) for another name and for sizes that do not fit: heads must divide the width, the
+/// patch the image.
 ViTConfig vit_config(const std::string& name, int img_size = 0);
 
-/// Names and shapes of the backbone's parameters: timm's, in timm's order, without a head.
-std::vector<std::pair<std::string, Shape>> backbone_shapes(const ViTConfig& config);
+/// The name that vit_config takes for these sizes, in words where there is one. Throws as it does.
+std::string model_name(const ViTConfig& config);
 
-/// What can enter a block beside its tokens, and what need not leave it.
-struct BlockOptions {
-  /// Rows (P, D) or (B, P, D) that take part in attention as keys and values only: they get no
-  /// query, no MLP, and do not leave the block. Exact wherever the rows that would leave are not
-  /// read.
-  Var prompts = {};
-  /// Rows (P, D) or (B, P, D) that join the sequence after the class row. Normalized and projected
-  /// apart from x, so that a constant x needs no gradient there.
-  Var insert = {};
-  /// Only the class row leaves, (B, 1, D): one query. Exact if nothing else is read.
-  bool class_only = false;
-  Var temperature = {};  ///< (depth) f32, element `block` divides the attention scores
-};
+/// Names and shapes of the backbone's parameters: timm's, in timm's order, without a head.
+NamedShapes backbone_shapes(const ViTConfig& config);
 
 /// Token sequences are (B, 1 + ..., D): the class row, then prompts if any, then patches.
 class ViT {
@@ -58,21 +49,20 @@ class ViT {
 
   /// images (B, 3, S, S) f32 -> tokens (B, 1 + patches, D) in `dtype`.
   Var embed(const Tensor& images) const;
-  /// Pre-norm block: x + attention(norm1(x)), then x + mlp(norm2(x)).
+  /// The same of the first `visible` patches of each image's order (ops/masked_tokens.h) alone:
+  /// (B, 1 + visible, D), rows in that order.
+  Var embed_visible(const Tensor& images, const Tensor& order, int64_t visible) const;
+  /// transformer_block by the parameters of block `index`, and its temperature.
   Var block(int index, const Var& x, const BlockOptions& options = {}) const;
   Var final_norm(const Var& x) const;
 
  private:
-  struct Block {
-    const Var &norm1_weight, &norm1_bias, &qkv_weight, &qkv_bias, &proj_weight, &proj_bias;
-    const Var &norm2_weight, &norm2_bias, &fc1_weight, &fc1_bias, &fc2_weight, &fc2_bias;
-  };
-  Var norm(const Var& x, const Var& weight, const Var& bias) const;
+  void check_images(const Tensor& images) const;
 
   ViTConfig config_;
   DType dtype_;
   std::deque<Parameter> parameters_;  // a deque: blocks_ refers into it
-  std::vector<Block> blocks_;
+  std::vector<BlockWeights> blocks_;
 };
 
 }  // namespace lspt

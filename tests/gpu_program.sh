@@ -73,6 +73,16 @@ full="$train --method full --dtype bf16 --device cuda --epochs 2"
 $full --output full_captured >out 2>err && $full --cuda-graph off --output full_plain >out 2>err
 cmp full_captured/last.safetensors full_plain/last.safetensors >err 2>&1
 result "captured steps of a whole backbone in bf16 leave the bytes of plain ones"
+mae="$LSPT pretrain --data birds --model vit_tiny_patch8_32 --embed-dim 64 --depth 2 --decoder-depth 1 --batch-size 4 --workers 1 \
+  --epochs 2 --lr 1e-3 --dtype bf16 --picture-interval 0"
+$mae --device cuda --output mae >out 2>err && $mae --device cuda --cuda-graph off --output plain_mae >out 2>err
+cmp mae/last.safetensors plain_mae/last.safetensors >err 2>&1
+result "pre-training, captured and plain, leaves the same bytes"
+$mae --device cpu --output mae_cpu >out 2>err
+awk -F, 'NR == FNR { loss[FNR] = $2; next }
+  FNR > 1 { d = $2 - loss[FNR]; if (d < 0) d = -d; if (d > 1e-2 * loss[FNR]) bad = 1; n++ }
+  END { exit bad || n != 2 }' mae_cpu/metrics.csv mae/metrics.csv
+result "and the CPU's losses to 1e-2"
 if [ "${EMULATED:-0}" = 1 ]; then
   LSPT_EMULATED_GRAPHS=0 $lspt --device cuda --epochs 3 --output uncaptured >out 2>err
   [ $? -eq 0 ] && [ "$(grep -c "note: steps are launched one by one" uncaptured/log.txt)" -eq 1 ] &&

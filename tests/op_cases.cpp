@@ -11,7 +11,9 @@
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/lstm_cell.h"
+#include "ops/masked_tokens.h"
 #include "ops/patch_embed.h"
+#include "ops/patch_loss.h"
 #include "ops/patch_pool.h"
 #include "ops/reshape.h"
 #include "ops/tokens.h"
@@ -129,6 +131,52 @@ void add_tokens(std::vector<OpCase>& t) {
                embed,
                1e-3,
                true});
+}
+
+/// (images, patches): place i of image b is patch (3 i + b) mod patches; 3 must not divide them.
+Tensor order_of(int64_t images, int64_t patches, Device device) {
+  Tensor order({images, patches});
+  for (int64_t k = 0; k < order.numel(); ++k)
+    order.data<float>()[k] = static_cast<float>((k % patches * 3 + k / patches) % patches);
+  return to_device(order, device);
+}
+
+void add_masked(std::vector<OpCase>& t) {
+  const auto gather = [](int64_t patches, int64_t begin, int64_t end) {
+    return [=](const Vars& x, DType) -> Vars {
+      const Tensor order = order_of(x[0].dim(0), patches, x[0].device());
+      return {gather_tokens(x[0], 1, order, begin, end)};
+    };
+  };
+  t.push_back({"gather_tokens", {{{2, 6, 3}, false, false, {2, 1, 3}}}, gather(5, 1, 4)});
+  t.push_back(
+      {"gather_tokens, large", {{{3, 41, 304}, false, false, {3, 1, 304}}}, gather(40, 10, 40)});
+  const auto restore = [](int64_t patches) {
+    return [=](const Vars& x, DType) -> Vars {
+      const Tensor order = order_of(x[0].dim(0), patches, x[0].device());
+      return {restore_tokens(x[0], x[1], order, x[2].value)};
+    };
+  };
+  t.push_back({"restore_tokens", {{{2, 3, 4}}, {{4}, kF32}, constant({6, 4}, {5, 4})}, restore(5)});
+  t.push_back({"restore_tokens, large",
+               {{{3, 11, 304}}, {{304}, kF32}, constant({41, 304}, {41, 300})},
+               restore(40)});
+  const auto loss = [](int64_t patch, bool normalize) {
+    return [=](const Vars& x, DType) -> Vars {
+      const Tensor& images = x[1].value;
+      const Tensor order =
+          order_of(images.dim(0), images.dim(2) / patch * (images.dim(3) / patch), x[0].device());
+      return {patch_loss(x[0], images, order, patch, normalize)};
+    };
+  };
+  t.push_back({"patch_loss", {{{2, 3, 12}}, constant({2, 3, 4, 4}, {2, 3, 4, 5})}, loss(2, true)});
+  t.push_back({"patch_loss of pixels",
+               {{{2, 3, 12}}, constant({2, 3, 4, 4}, {1, 3, 4, 4})},
+               loss(2, false)});
+  t.push_back({"patch_loss, large",
+               {{{3, 30, 192}}, constant({3, 3, 40, 64}, {3, 3, 40, 60})},
+               loss(8, true),
+               3e-2});  // the loss itself is f32
 }
 
 void add_layers(std::vector<OpCase>& t) {
@@ -264,6 +312,7 @@ const std::vector<OpCase>& op_cases() {
     std::vector<OpCase> t;
     add_elementwise(t);
     add_tokens(t);
+    add_masked(t);
     add_layers(t);
     add_attention(t);
     add_lstm(t);

@@ -55,7 +55,7 @@ mkdir models_of_mine
 complete() { # WORDS...: what bash makes of them, the last one being completed
   bash -c 'eval "$("$0" completion bash)"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _lspt; echo "${COMPREPLY[*]}"' "$LSPT" "$@" 2>err
 }
-[ "$(complete lspt pr)" = predict ] && [ "$(complete lspt train --method vpt)" = "vpt-shallow vpt-deep" ] && [ "$(complete lspt train --met)" = --method ] &&
+[ "$(complete lspt pr)" = "pretrain predict" ] && [ "$(complete lspt train --method vpt)" = "vpt-shallow vpt-deep" ] && [ "$(complete lspt train --met)" = --method ] &&
   [ "$(complete lspt train --method = lin)" = linear ] && [ "$(complete lspt eval --data models_of)" = models_of_mine ] &&
   [ "$(complete lspt recipes gapt/cub_ma)" = gapt/cub_mae ] && [ -z "$(complete lspt train --epochs '')" ] &&
   pass "bash completes commands, flags, choices, folders and recipes" || fail "bash completes commands, flags, choices, folders and recipes"
@@ -343,6 +343,45 @@ wait $pid
 [ $? -eq 7 ] && rmdir between/metrics.csv && pass "a run that cannot write one file of an epoch" || fail "a run that cannot write one file of an epoch"
 check "goes on" "$LSPT" train --resume between
 [ "$(numbers slow | tail -n +3)" = "$(numbers between | tail -n +2)" ] && pass "with that epoch" || { numbers between >err; fail "with that epoch"; }
+
+# Pre-training, of everything that can be read and of labelled birds; a kill, and what comes out as weights.
+mae="$LSPT pretrain --data birds --model vit_tiny_patch8_32 --embed-dim 64 --depth 2 --decoder-depth 1 --batch-size 8 --workers 1 --threads 1 \
+  --lr-base 1e-2 --warmup-epochs 1 --log-interval 1"
+check "pre-train" $mae --epochs 2 --picture-interval 1 --probe-interval 2 --output mae
+[ "$(wc -l <mae/metrics.csv)" -eq 3 ] && tail -1 mae/metrics.csv | grep -q ',[0-9.]*$' && [ -s mae/reconstruction_0001.png ] && [ -s mae/reconstruction_0002.png ] && [ -s mae/curves.svg ] &&
+  grep -q "Probe: epoch 2 .* on 12 test images" mae/log.txt && pass "leaves a table, pictures and a probe" || fail "leaves a table, pictures and a probe"
+(exec $mae --epochs 12 --save-interval 0.0005 --output mae_killed >out 2>err) &
+pid=$!
+while ! grep -q "epoch 2/" mae_killed/log.txt 2>/dev/null && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+kill -s KILL $pid
+wait $pid 2>/dev/null
+check "resume pre-training after SIGKILL" "$LSPT" pretrain --resume mae_killed --threads 1
+check "twelve epochs in one go" $mae --epochs 12 --output mae_whole
+for file in last encoder; do
+  cmp mae_whole/$file.safetensors mae_killed/$file.safetensors >out 2>err && pass "and $file.safetensors is the same" || fail "and $file.safetensors is the same"
+done
+[ "$(cut -d, -f1-3 mae_whole/metrics.csv)" = "$(cut -d, -f1-3 mae_killed/metrics.csv)" ] &&
+  pass "and so is metrics.csv" || fail "and so is metrics.csv"
+for file in encoder last; do
+  check "tune prompts on $file.safetensors" "$LSPT" train --data birds --weights mae/$file.safetensors --batch-size 8 --workers 1 --threads 1 --method vpt-deep \
+    --prompts 2 --epochs 1 --output on_$file
+  grep -q "weights: .* MAE" on_$file/log.txt && grep -q "model: vit_64x2x1_patch8_32 at 32 px, pool avg" on_$file/log.txt && pass "whose family and model the file says" || {
+    cp on_$file/log.txt err; fail "whose family and model the file says"; }
+done
+mkdir -p loose/deep && cp birds/images/*/*_0001.jpg loose/deep && cp birds/images/*/*_0002.jpg loose
+check "pre-train on a folder without labels" $mae --data loose --epochs 1 --dtype bf16 --mask-ratio 0.5 --norm-pix 0 --output mae_loose
+grep -q "(images), 6 images" mae_loose/log.txt && pass "every image in it, at any depth" || fail "every image in it, at any depth"
+refuse "a probe without labels" 2 "no labels to tell apart" $mae --data loose --epochs 1 --probe-interval 1 --output x
+refuse "to resume with another rate" 2 "lr-base: checkpoint 0.01, command line 0.02" $mae --lr-base 0.02 --resume mae
+refuse "to resume on other images" 2 "holds other images" "$LSPT" pretrain --resume mae --data loose
+refuse "to resume what train wrote" 4 "no last.safetensors that lspt pretrain wrote" "$LSPT" pretrain --resume long
+refuse "a mask over everything" 2 "at least one seen and one masked" $mae --mask-ratio 0.99 --output x
+refuse "a patch that does not fit" 2 "not a multiple of patch 7" $mae --patch-size 7 --output x
+refuse "pre-training that diverges" 5 "diverged" $mae --epochs 3 --lr-base 1e30 --output x
+rm -r x
+refuse "nothing to pre-train on" 2 "no data set given" "$LSPT" pretrain
+check "bench of pre-training" "$LSPT" bench --method mae --model vit_tiny_patch8_32 --decoder-depth 1 --batch-size 2 --iterations 1 --warmup 0 --threads 1 --json
+grep -q '"method":"mae"' out && pass "says so" || fail "says so"
 
 # Memory that is there (LSPT_FREE_MIB: as if so much were), and what a run would take.
 refuse "a batch that does not fit into memory" 6 "--batch-size [0-9]* is the largest that fits" env LSPT_FREE_MIB=130 $lspt --img-size 112 \

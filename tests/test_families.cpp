@@ -198,6 +198,16 @@ TEST_CASE("--model follows from the weights where it is not given, timm's names 
   CHECK(vit_config("deit3_small_patch16_384.fb_in1k").name == "vit_small_patch16_384");
   CHECK(vit_config("deit_tiny_patch16_224").embed_dim == 192);
   CHECK(vit_config("vit_base_patch16_224.mae").name == "vit_base_patch16_224");
+  CHECK(vit_config("vit_small_patch4_32").num_patches() == 64);
+  const ViTConfig sized = vit_config("vit_96x5x3_patch7_28");
+  CHECK((sized.embed_dim == 96 && sized.depth == 5 && sized.num_heads == 3 && sized.grid() == 4));
+  CHECK(model_name(sized) == "vit_96x5x3_patch7_28");
+  CHECK(model_name(vit_config("vit_192x12x3_patch8_64")) == "vit_tiny_patch8_64");
+  CHECK(contains(error_of([] { vit_config("vit_96x5x5_patch7_28"); }), "width 96 of 5 heads"));
+  CHECK(
+      contains(error_of([] { vit_config("vit_96x5x3_patch7_30"); }), "not a multiple of patch 7"));
+  CHECK(contains(error_of([] { vit_config("vit_96x5_patch7_28"); }), "is unknown"));
+  CHECK(contains(error_of([] { vit_config("vit_96x5x3x2_patch7_28"); }), "is unknown"));
   CHECK(contains(error_of([] { vit_config("deit_base_distilled_patch16_224"); }), "is unknown"));
   CHECK(contains(error_of([] { vit_config("vit_small_patch14_reg4_dinov2"); }), "is unknown"));
 
@@ -219,7 +229,8 @@ TEST_CASE("--model follows from the weights where it is not given, timm's names 
   CHECK(options.model == "vit_base_patch16_224");
   Options odd;
   odd.weights = kGolden + "timm.safetensors";
-  CHECK(contains(error_of([&] { settle_model(odd); }), "there is no --model of that size"));
+  CHECK(
+      contains(error_of([&] { settle_model(odd); }), "how many heads that has is not in the file"));
 }
 
 TEST_CASE("a ViT of another kind is refused in its own words") {

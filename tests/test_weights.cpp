@@ -262,7 +262,7 @@ TEST_CASE("a description says what a file is, also where it cannot be used") {
   CHECK(contains(error_of([&] { load_backbone(folder / "p", tiny()); }), "holds only what was"));
 }
 
-TEST_CASE("model names follow from the shapes of the four sizes") {
+TEST_CASE("model names follow from the shapes, with 64 channels a head") {
   const auto guess = [](int64_t width, int depth, int64_t patch, int64_t grid) {
     return guess_vit({{"patch_embed.proj.weight", {width, 3, patch, patch}},
                       {"pos_embed", {1, 1 + grid * grid, width}},
@@ -273,7 +273,9 @@ TEST_CASE("model names follow from the shapes of the four sizes") {
   CHECK(guess(1024, 24, 14, 16) == "vit_large_patch14_224");
   CHECK(guess(384, 12, 16, 24) == "vit_small_patch16_384");
   CHECK(guess(192, 12, 8, 4) == "vit_tiny_patch8_32");
-  CHECK(guess(768, 11, 16, 14).empty());
+  CHECK(guess(768, 11, 16, 14) == "vit_768x11x12_patch16_224");
+  CHECK(guess(192, 12, 4, 8) == "vit_tiny_patch4_32");
+  CHECK(guess(100, 12, 16, 14).empty());
 }
 
 TEST_CASE("safetensors are written in the format's bytes, the same for every order of tensors") {

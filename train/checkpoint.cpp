@@ -22,22 +22,6 @@ using NamedList = std::vector<std::pair<std::string, Tensor>>;
 constexpr const char* kPrefix = "optimizer.";
 constexpr const char* kSketch = "backbone.sketch";
 
-/// Of everything in the file but itself. The map is sorted by name.
-std::string digest_of(const Metadata& metadata, const std::map<std::string, Tensor>& tensors) {
-  Digest digest;
-  for (const auto& [key, value] : metadata) {
-    if (key == "sha256") continue;
-    digest.add(key);
-    digest.add(value);
-  }
-  for (const auto& [name, tensor] : tensors) {
-    digest.add(name);
-    digest.add(tensor.shape().to_string());
-    digest.add({static_cast<const char*>(tensor.raw()), tensor.nbytes()});
-  }
-  return digest.hex();
-}
-
 /// The numbers of Progress under their names in the file; one table for reading and writing.
 template <typename P, typename Visit>
 void each_number(P& progress, const Visit& visit) {
@@ -76,10 +60,22 @@ std::string text_at(const Metadata& metadata, const std::string& key, const std:
 
 }  // namespace
 
-void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
-  std::map<std::string, Tensor> tensors = checkpoint.trained;
-  for (const auto& [name, tensor] : checkpoint.optimizer) tensors[kPrefix + name] = tensor;
-  if (checkpoint.backbone.sketch) tensors[kSketch] = checkpoint.backbone.sketch;
+std::string digest_of(const Metadata& metadata, const std::map<std::string, Tensor>& tensors) {
+  Digest digest;
+  for (const auto& [key, value] : metadata) {
+    if (key == "sha256") continue;
+    digest.add(key);
+    digest.add(value);
+  }
+  for (const auto& [name, tensor] : tensors) {
+    digest.add(name);
+    digest.add(tensor.shape().to_string());
+    digest.add({static_cast<const char*>(tensor.raw()), tensor.nbytes()});
+  }
+  return digest.hex();
+}
+
+void require_finite(const std::map<std::string, Tensor>& tensors, const std::string& path) {
   for (const auto& [name, tensor] : tensors) {
     const float* value = tensor.data<float>();
     float sum = 0;  // of zeros, unless a value is infinite or NaN
@@ -87,6 +83,13 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     require(sum == 0.0f, ErrorKind::kDiverged, "save ", path, ": ", name,
             " is not finite any more; the file is as it was before. Try a smaller --lr");
   }
+}
+
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+  std::map<std::string, Tensor> tensors = checkpoint.trained;
+  for (const auto& [name, tensor] : checkpoint.optimizer) tensors[kPrefix + name] = tensor;
+  if (checkpoint.backbone.sketch) tensors[kSketch] = checkpoint.backbone.sketch;
+  require_finite(tensors, path);
   Metadata metadata = {{"lspt", kVersion},
                        {"config", checkpoint.settings.result_config},
                        {"seed", std::to_string(checkpoint.settings.model.seed)},

@@ -46,6 +46,14 @@ struct Checkpoint {
   NamedTensors optimizer;             ///< in the file with "optimizer." in front
 };
 
+/// SHA-256 of metadata, but its entry "sha256", and named host tensors.
+std::string digest_of(const std::map<std::string, std::string>& metadata,
+                      const std::map<std::string, Tensor>& tensors);
+
+/// Throws Error(kDiverged) if one of the f32 tensors, to be saved as `path`, has a value that is
+/// not finite.
+void require_finite(const std::map<std::string, Tensor>& tensors, const std::string& path);
+
 /// Atomically; the same checkpoint gives the same bytes. Throws Error(kWrite), and Error(kDiverged)
 /// if a tensor has a non-finite value: a file once good is never replaced by a bad one.
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);

@@ -35,9 +35,17 @@ struct TrainStep::Captured {
 };
 
 TrainStep::TrainStep(Model& model, Optimizer& optimizer, const Capture& capture)
-    : model_(model), optimizer_(optimizer), capture_(capture) {
-  if (capture.batch > 0 && model.config().device == Device::cuda)
-    captured_ = std::make_unique<Captured>();
+    : TrainStep(
+          [&model](const Tensor& images, const Tensor& targets, const StepKey& key) {
+            const Var logits = model.forward(images, key);
+            return Forward{cross_entropy(logits, targets), logits};
+          },
+          model.config().device, optimizer, capture) {}
+
+TrainStep::TrainStep(ForwardFunction forward, Device device, Optimizer& optimizer,
+                     const Capture& capture)
+    : forward_(std::move(forward)), optimizer_(optimizer), capture_(capture) {
+  if (capture.batch > 0 && device == Device::cuda) captured_ = std::make_unique<Captured>();
 }
 
 TrainStep::~TrainStep() = default;
@@ -47,8 +55,9 @@ bool TrainStep::recorded() const { return captured_ && captured_->forward; }
 void TrainStep::run_forward(const Tensor& images, const Tensor& targets, const StepKey& key) {
   tape_.reset();
   tape_.emplace();
-  logits_ = model_.forward(images, key);
-  loss_ = cross_entropy(logits_, targets);
+  Forward made = forward_(images, targets, key);
+  loss_ = std::move(made.loss);
+  logits_ = std::move(made.logits);
 }
 
 void TrainStep::run_update() {
@@ -85,7 +94,7 @@ void TrainStep::record(uint64_t seed) {
 TrainStep::Result TrainStep::forward(const Tensor& images, const Tensor& targets,
                                      const StepKey& key) {
   const auto result = [](const Tensor& loss, const Tensor& logits) {
-    return Result{loss.to_vector()[0], to_device(logits, Device::cpu)};
+    return Result{loss.to_vector()[0], logits ? to_device(logits, Device::cpu) : Tensor()};
   };
   forwarded_ = true;
   staged_ = captured_ && images.dim(0) == capture_.batch;

@@ -1,6 +1,7 @@
 /// One training step, and its replay on the GPU.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -20,8 +21,16 @@ struct Capture {
                           ///< (engine/notice.h) and steps are launched one by one
 };
 
-/// loss = cross_entropy(model(images), targets), then an update from its gradients. In two halves,
-/// so that the caller sees the loss before the weights move.
+/// What a step computes: `logits` may be none.
+struct Forward {
+  Var loss, logits;
+};
+/// images (B, 3, S, S) and what stands beside them, targets for instance: f32, on the device.
+using ForwardFunction =
+    std::function<Forward(const Tensor& images, const Tensor& targets, const StepKey& key)>;
+
+/// A loss, for a model cross_entropy(model(images), targets), then an update from its gradients. In
+/// two halves, so that the caller sees the loss before the weights move.
 ///
 /// Captured steps, on the GPU: after two steps of the captured size, whenever they come, the next
 /// is recorded as two CUDA graphs, the forward pass and the rest, and it and later ones replay
@@ -32,14 +41,18 @@ struct Capture {
 class TrainStep {
  public:
   TrainStep(Model& model, Optimizer& optimizer, const Capture& capture = {});
+  /// `forward` must do the same whenever it is called with tensors of the same shapes, reading what
+  /// differs from step to step in its arguments alone.
+  TrainStep(ForwardFunction forward, Device device, Optimizer& optimizer,
+            const Capture& capture = {});
   ~TrainStep();
 
   struct Result {
     float loss;
-    Tensor logits;  ///< (B, K) f32 on the CPU
+    Tensor logits;  ///< (B, K) f32 on the CPU, if there are any
   };
-  /// images (B, 3, S, S) and targets (B, K), f32, on any device. Returns when the loss is there:
-  /// nothing needs to wait for the update that follows.
+  /// images (B, 3, S, S) and targets, (B, K) for a model, f32, on any device. Returns when the loss
+  /// is there: nothing needs to wait for the update that follows.
   Result forward(const Tensor& images, const Tensor& targets, const StepKey& key);
   /// Throws Error if `forward` has not been called since the last update.
   void update(float lr);
@@ -52,7 +65,7 @@ class TrainStep {
   void run_update();
   void record(uint64_t seed);
 
-  Model& model_;
+  const ForwardFunction forward_;
   Optimizer& optimizer_;
   const Capture capture_;
   std::optional<Tape> tape_;

@@ -1,7 +1,7 @@
 // Which layout a folder has, by what it holds.
 #include <algorithm>
 
-#include "data/datasets/layouts.h"
+#include "data/datasets/folder_tree.h"
 #include "engine/error.h"
 
 namespace lspt {
@@ -44,6 +44,8 @@ const std::vector<Layout>& layouts() {
        [](const fs::path& root) { return fs::exists(list_named(root, "train")); }, open_list, true},
       {"folder", "a folder per class, in train/, val/ and test/ or here", is_folder_per_class,
        open_folder, false},
+      {"images", "images in folders of any depth, without labels",
+       [](const fs::path&) { return false; }, open_images, false},
   };
   return table;
 }
@@ -80,6 +82,7 @@ Place find_below(const fs::path& root, const Layout* asked) {
   for (size_t i = 0; i < std::min<size_t>(entries.size(), 8); ++i)
     found += (i ? ", " : "") + entries[i];
   for (const Layout& layout : layouts()) {
+    if (layout.open == open_images) continue;
     std::string name = layout.name;
     name.resize(10, ' ');
     needs += "\n  " + name + layout.needs;
@@ -113,7 +116,11 @@ Place find_layout(const DatasetOptions& o) {
   for (const Layout& layout : layouts())
     if (layout.open != open_folder && layout.found(root)) return {&layout, root};
   if (const Place below = find_below(root, nullptr); below.layout) return below;
-  if (!is_folder_per_class(root) && o.class_depth == 0) fail_unknown(root);
+  const bool loose = o.unlabelled && any_image(entries_of(root, false));  // images of no class
+  if ((loose || !is_folder_per_class(root)) && o.class_depth == 0) {
+    if (o.unlabelled) return {by_name("images"), root};
+    fail_unknown(root);
+  }
   return {by_name("folder"), root};
 }
 

@@ -57,6 +57,7 @@ Dataset open_vtab(const Source& source);
 Dataset open_vpt_json(const Source& source);
 Dataset open_list(const Source& source);
 Dataset open_folder(const Source& source);
+Dataset open_images(const Source& source);
 /// Whether a folder in root, or in its train/, holds an image, and none is named as other layouts'
 /// are. Where no folder at the top holds one, those below are looked at too.
 bool is_folder_per_class(const fs::path& root);

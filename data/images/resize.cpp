@@ -206,7 +206,8 @@ Image resize(const Image& image, int width, int height, Interpolation filter) {
 
 Size ResizeRule::size_of(const Size& image, const std::string& name) const {
   const int64_t w = image.width, h = image.height;
-  if (shape == Shape::as_decoded || (shape == Shape::short_side && std::min(w, h) == side))
+  if (shape == Shape::as_decoded || (shape == Shape::short_side && std::min(w, h) == side) ||
+      (shape == Shape::at_most && std::min(w, h) <= side))
     return {image.width, image.height};
   if (shape == Shape::exact) return {side, side};
   const int64_t out_w = w <= h ? side : side * w / h, out_h = w <= h ? side * h / w : side;
@@ -222,7 +223,10 @@ Image resize(Image image, const ResizeRule& rule, const std::string& name) {
 
 std::string text_of(const ResizeRule& rule) {
   if (rule.shape == ResizeRule::Shape::as_decoded) return "decoded";
-  return (rule.shape == ResizeRule::Shape::exact ? "exact" : "short") + std::to_string(rule.side) +
+  const char* shape = rule.shape == ResizeRule::Shape::exact     ? "exact"
+                      : rule.shape == ResizeRule::Shape::at_most ? "most"
+                                                                 : "short";
+  return shape + std::to_string(rule.side) +
          (rule.filter == Interpolation::bicubic ? "-bicubic" : "-bilinear");
 }
 

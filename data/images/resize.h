@@ -36,6 +36,7 @@ struct ResizeRule {
   enum class Shape : uint8_t {
     short_side,  ///< short side -> side, the long one by torchvision's rule floor(side long /
                  ///< short)
+    at_most,     ///< the same for an image whose short side is longer; others stay as they are
     exact,       ///< side x side, whatever shape the image has
     as_decoded   ///< not at all: resize_tf comes later, since it gives floats
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "models/vit.h"
 #include "models/weights/containers/encode.h"
 #include "models/weights/names/known_files.h"
 #include "models/weights/pos_embed.h"
@@ -35,15 +36,16 @@ ViTGuess guess_vit(const WantedShapes& shapes) {
       guess.depth = std::max<int64_t>(guess.depth, std::stoll(name.substr(7)) + 1);
     }
   }
-  const struct {
-    int64_t width, depth;
-    const char* name;
-  } sizes[] = {{192, 12, "tiny"}, {384, 12, "small"}, {768, 12, "base"}, {1024, 24, "large"}};
-  for (const auto& size : sizes)
-    if (guess.width == size.width && guess.depth == size.depth && guess.grid > 0 &&
-        (guess.patch == 8 || guess.patch == 14 || guess.patch == 16))
-      guess.name = std::string("vit_") + size.name + "_patch" + std::to_string(guess.patch) + "_" +
-                   std::to_string(guess.patch * guess.grid);
+  // The number of heads is not in a file: 64 channels each in every published size.
+  constexpr int64_t kHead = 64;
+  if (guess.width > 0 && guess.width % kHead == 0 && guess.depth > 0 && guess.grid > 0 &&
+      guess.patch > 0 && guess.patch * guess.grid <= 4096)
+    guess.name = model_name({.name = {},
+                             .img_size = static_cast<int>(guess.patch * guess.grid),
+                             .patch_size = static_cast<int>(guess.patch),
+                             .embed_dim = static_cast<int>(guess.width),
+                             .depth = static_cast<int>(guess.depth),
+                             .num_heads = static_cast<int>(guess.width / kHead)});
   return guess;
 }
 

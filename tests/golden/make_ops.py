@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
+import make_mae as mae
 import reference as ref
 
 VARIABLE, CONSTANT, PROBABILITIES = range(3)
@@ -89,6 +90,29 @@ def gate(p_in, p_out, logits):
     return g * p_out + (1 - g) * p_in
 
 
+def order_of(images, patches):
+    return (3 * torch.arange(patches) + torch.arange(images)[:, None]) % patches
+
+
+def restore(x, mask, positions):
+    """MAE's way: mask tokens behind the visible rows, then back into the images' order."""
+    order = order_of(x.shape[0], len(positions) - 1)
+    masked = mask.expand(len(x), order.shape[1] + 1 - x.shape[1], -1)
+    rows = mae.rows(torch.cat([x[:, 1:], masked], 1), order.argsort(1))
+    return torch.cat([x[:, :1], rows], 1) + positions
+
+
+def patch_loss(patch, normalize=True):
+    def loss(prediction, images):
+        target = mae.patchify(images, patch)
+        if normalize:
+            target = (target - target.mean(-1, keepdim=True)) / (
+                target.var(-1, keepdim=True) + 1e-6) ** 0.5
+        order = order_of(len(images), target.shape[1])
+        return F.mse_loss(prediction, mae.rows(target, order[:, -prediction.shape[1]:]))
+    return loss
+
+
 def norm(x, weight=None, bias=None):
     return F.layer_norm(x, x.shape[-1:], weight, bias, 1e-6)
 
@@ -115,6 +139,12 @@ OPS = {
     "expand": lambda x: x.expand(3, -1, -1),
     "slice_rows": lambda x: x[1:4],
     "patch_pool": pool(1),
+    "gather_tokens": lambda x: mae.rows(x[:, 1:], order_of(2, 5)[:, 1:4]),
+    "gather_tokens, large": lambda x: mae.rows(x[:, 1:], order_of(3, 40)[:, 10:]),
+    "restore_tokens": restore,
+    "patch_loss": patch_loss(2),
+    "patch_loss of pixels": patch_loss(2, False),
+    "patch_loss, large": patch_loss(8),
     "patch_embed": lambda weight, bias, images: ref.patch_embed(images, weight, bias),
     "linear": F.linear,
     "linear without bias": F.linear,

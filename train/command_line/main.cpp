@@ -19,6 +19,8 @@ int run(const lspt::Invocation& invocation) {
   switch (invocation.command->bit) {
     case lspt::kTrain:
       return lspt::run_train(invocation.options);
+    case lspt::kPretrain:
+      return lspt::run_pretrain(invocation.options);
     case lspt::kSweep:
       return lspt::run_sweep(invocation.options);
     case lspt::kRecipes:

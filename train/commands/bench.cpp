@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "engine/cuda.h"
 #include "engine/gemm.h"
@@ -13,6 +14,7 @@
 #include "ops/cross_entropy.h"
 #include "train/commands/commands.h"
 #include "train/commands/peak.h"
+#include "train/commands/pretrain.h"
 #include "train/machine.h"
 #include "train/settings/defaults.h"
 #include "train/settings/typed.h"
@@ -20,6 +22,8 @@
 
 namespace lspt {
 namespace {
+
+constexpr const char* kMae = "mae";
 
 struct Result {
   std::vector<double> seconds;  // of the timed steps, sorted
@@ -29,24 +33,53 @@ struct Result {
   double median() const { return seconds[seconds.size() / 2]; }
 };
 
+/// What is measured: a model, or a masked autoencoder.
+struct Subject {
+  Parameters trainable;
+  ForwardFunction forward;
+  Tensor targets;               // what stands beside the images
+  std::shared_ptr<void> model;  // behind `forward`
+};
+
+Subject model_of(const ModelConfig& config, int64_t batch) {
+  const auto model = std::make_shared<Model>(config);
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < batch; ++i) labels.push_back((7 * i) % config.num_classes);
+  const auto forward = [m = model.get()](const Tensor& images, const Tensor& targets,
+                                         const StepKey& key) {
+    const Var logits = m->forward(images, key);
+    return Forward{Tape::current() ? cross_entropy(logits, targets) : Var(), logits};
+  };
+  return {model->trainable(), forward, one_hot(labels, config.num_classes), model};
+}
+
+Subject mae_of(const MaeConfig& config, int64_t batch) {
+  const auto mae = std::make_shared<Mae>(config);
+  std::vector<int64_t> images(static_cast<size_t>(batch));
+  std::iota(images.begin(), images.end(), 0);
+  const auto forward = [m = mae.get()](const Tensor& pixels, const Tensor& order, const StepKey&) {
+    return Forward{m->loss(pixels, order), {}};
+  };
+  return {mae->trainable(), forward, random_order(images, config.vit.num_patches(), 42, 0), mae};
+}
+
 /// `measured`: how many steps, and how many before them.
-Result time_steps(const TrainSettings& settings, const Options& measured, bool inference) {
-  const ModelConfig& config = settings.model;
-  const int classes = config.num_classes;
-  const int64_t batch = settings.data.loader.batch_size, size = config.vit.img_size;
+Result time_steps(const TrainSettings& settings, const Options& measured,
+                  const std::string& method) {
+  const bool inference = method == "forward", mae = method == kMae;
+  const int64_t batch = settings.data.loader.batch_size, size = settings.model.vit.img_size;
+  const Subject subject =
+      mae ? mae_of(mae_config(measured), batch) : model_of(settings.model, batch);
   // A head that is fitted has no steps: as if it were trained in them.
   OptimizerConfig optimized = settings.optimizer;
   if (optimized.kind == OptimizerKind::lbfgs) optimized.kind = OptimizerKind::sgd;
-  Model model(config);
-  Optimizer optimizer(optimized, model.trainable());
-  const Device device = config.device;
+  Optimizer optimizer(optimized, subject.trainable);
+  const Device device = settings.model.device;
   const Tensor images = to_device(random_tensor({batch, 3, size, size}, DType::f32, 3), device);
-  std::vector<int64_t> labels;
-  for (int64_t i = 0; i < batch; ++i) labels.push_back((7 * i) % classes);
-  const Tensor targets = to_device(one_hot(labels, classes), device);
+  const Tensor targets = to_device(subject.targets, device);
   const auto run = [&](TrainStep& step, int64_t number) {
     if (inference) {
-      model.forward(images);
+      subject.forward(images, targets, {});
       return;
     }
     step.forward(images, targets, {42, 0, static_cast<uint64_t>(number)});
@@ -54,10 +87,10 @@ Result time_steps(const TrainSettings& settings, const Options& measured, bool i
   };
 
   Result out;
-  for (const Parameter* parameter : model.trainable())
+  for (const Parameter* parameter : subject.trainable)
     out.trainable += parameter->var.value.numel();
   const Capture capture = inference ? Capture() : capture_of(settings.machine, batch);
-  TrainStep step(model, optimizer, capture);
+  TrainStep step(subject.forward, device, optimizer, capture);
   memory::reset_peak(device);
   // Capturing takes the first steps.
   const int64_t warmup =
@@ -72,7 +105,7 @@ Result time_steps(const TrainSettings& settings, const Options& measured, bool i
   std::sort(out.seconds.begin(), out.seconds.end());
   if constexpr (kHasCuda)
     if (device == Device::cuda) {
-      TrainStep plain(model, optimizer);
+      TrainStep plain(subject.forward, device, optimizer);
       run(plain, 0);
       cuda::start_profile();
       run(plain, 1);
@@ -97,9 +130,11 @@ void print_ops(const Result& result, const Peak& peak) {
 
 int measure(Options o, const std::string& method, const std::string& dtype) {
   set_up_machine(machine_settings(o));
+  settle_sizes(o);
   const bool inference = method == "forward";
   // Inference with prompts is VPT-shallow's: they stand beside the patches in every block.
-  o.method = !inference ? method : o.prompts > 0 ? "vpt-shallow" : "linear";
+  const bool mae = method == kMae;
+  o.method = mae ? "full" : !inference ? method : o.prompts > 0 ? "vpt-shallow" : "linear";
   set_value(o, *find_flag("dtype", kTrain), dtype);
   if (o.method == "linear" || o.method == "full") o.prompts = 0;
   o.given.insert({"prompt-dropout", "batch-size"});
@@ -108,18 +143,20 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
   else
     o.given.insert("prompts");
   resolve(o, std::nullopt);
+  if (mae) resolve_decoder(o);
 
   TrainSettings settings = train_settings(o);
   settings.model.num_classes = static_cast<int>(o.classes);
   const ModelConfig& config = settings.model;
-  const int64_t rows = o.batch_size * (1 + o.prompts + config.vit.num_patches());
+  const int64_t patches = mae ? mae_config(o).visible() : config.vit.num_patches();
+  const int64_t rows = o.batch_size * (1 + o.prompts + patches);
   Peak peak;
   const auto measure_peak = [&] {
     peak.measure(config.device, config.dtype, rows, config.vit.embed_dim);
     memory::trim(config.device);  // its matrices are not the steps'
   };
   measure_peak();
-  const Result result = time_steps(settings, o, inference);
+  const Result result = time_steps(settings, o, method);
   const bool gpu = config.device == Device::cuda;
   const size_t bytes = gpu ? memory::stats(config.device).peak_bytes : memory::process_peak_bytes();
   measure_peak();
@@ -180,6 +217,11 @@ int run_bench(const Options& o) {
   for (const std::string& method : split(o.method))
     for (const std::string& dtype : split(o.dtype)) runs.emplace_back(method, dtype);
   require(!runs.empty(), ErrorKind::kUsage, "--method: empty");
+  for (const char* flag : {"decoder-dim", "decoder-depth", "decoder-heads", "mask-ratio"})
+    require(
+        std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run.first == kMae; }) ||
+            !o.has(flag),
+        ErrorKind::kUsage, "--", flag, ": has an effect with --method mae alone");
   for (const char* flag : {"data", "dataset", "workers"})
     require(o.method == "loader" || !o.has(flag), ErrorKind::kUsage, "--", flag,
             ": has an effect with --method loader alone");

@@ -6,6 +6,7 @@
 namespace lspt {
 
 int run_train(Options options);
+int run_pretrain(Options options);
 int run_sweep(Options options);
 int run_recipes(const Options& options);
 int run_eval(const Options& options);

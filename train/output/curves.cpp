@@ -50,6 +50,9 @@ std::string panel(const std::vector<EpochRow>& rows, double left, const char* ti
                "text-anchor=\"end\" fill=\"#6b7280\"");
   double legend = left + kWidth;
   for (const Series& s : series) {
+    if (std::none_of(rows.begin(), rows.end(),
+                     [&](const EpochRow& row) { return std::isfinite(row.*s.value); }))
+      continue;
     std::string points, dots;
     for (const EpochRow& row : rows) {
       if (!std::isfinite(row.*s.value)) continue;

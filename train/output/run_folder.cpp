@@ -45,8 +45,12 @@ RunFolder::RunFolder(const std::string& path, FolderMode mode) : path_(path) {
     if (mode == FolderMode::overwrite)
       for (const char* name :
            {"config.json", "metrics.csv", "log.txt", "log.jsonl", EventLog::kName, "curves.svg",
-            "results.json", "last.safetensors", "best.safetensors"})
+            "results.json", "last.safetensors", "best.safetensors", "encoder.safetensors"})
         fs::remove(file(name), error);
+    if (mode == FolderMode::overwrite)
+      for (const auto& entry : fs::directory_iterator(path_))
+        if (entry.path().filename().string().starts_with(kPictures))
+          fs::remove(entry.path(), error);
     // A full disk or missing permission shows now, not after the first epoch.
     const std::string probe = file(kProbe);
     write_atomically(probe, std::string(4096, '\0'));

@@ -11,6 +11,9 @@ enum class FolderMode {
   resume      ///< they stay
 };
 
+/// Pictures of pre-training: reconstruction_0010.png, by epoch.
+inline constexpr const char* kPictures = "reconstruction_";
+
 /// Holds an exclusive lock on the folder as long as it lives; the system lets it go when the
 /// process ends, however it ends.
 class RunFolder {

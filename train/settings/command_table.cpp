@@ -8,6 +8,8 @@ const std::vector<Command>& commands() {
       {"train", kTrain, "Tune a model on a data set.",
        "lspt train --data CUB_200_2011 --weights mae_pretrain_vit_base.pth --method lspt "
        "--dtype bf16 --output runs/birds"},
+      {"pretrain", kPretrain, "Pre-train a ViT without labels, as a masked autoencoder.",
+       "lspt pretrain --data photos --model vit_tiny_patch8_64 --dtype bf16 --output runs/mae"},
       {"sweep", kSweep, "Choose settings on the validation images, then repeat over seeds.",
        "lspt sweep --recipe vpt-deep/fgvc --data CUB_200_2011 --weights mae_pretrain_vit_base.pth "
        "--sweep lr-base=0.5,1,5 --sweep weight-decay=0,1e-4 --seeds 3"},

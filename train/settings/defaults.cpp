@@ -86,9 +86,12 @@ void settle_model(Options& o) {
   const WeightFile file = WeightFile::open(o.weights);
   const NameMap map = map_names(file, weights_settings(o).family);
   const ViTGuess found = guess_vit(shapes_of(map));
-  require(!found.name.empty(), ErrorKind::kWeights, "load ", o.weights, ": the file is a ",
-          found.text(), "; there is no --model of that size");
-  o.model = found.name;
+  const auto told = file.metadata().find("model");  // of a run of ours
+  require(told != file.metadata().end() || !found.name.empty(), ErrorKind::kWeights, "load ",
+          o.weights, ": the file is a ", found.text(),
+          "; how many heads that has is not in the file: --model "
+          "vit_{WIDTH}x{BLOCKS}x{HEADS}_patch{PATCH}_{SIZE} says it");
+  o.model = told != file.metadata().end() ? told->second : found.name;
   // DINOv2's positions are of its last, short phase at 518 pixels.
   constexpr int kDinov2Size = 518, kEvaluated = 224;
   if (map.family == Family::dinov2 && o.img_size == 0 &&

@@ -145,10 +145,10 @@ std::string nearest(const std::string& word, const std::vector<std::string>& wor
   return best;
 }
 
-std::string to_json(const Options& options, bool only_results) {
+std::string to_json(const Options& options, bool only_results, unsigned command) {
   nlohmann::ordered_json out = nlohmann::ordered_json::object();
   for (const Flag& flag : flags()) {
-    if (!(flag.commands & kTrain) || (only_results && !flag.result)) continue;
+    if (!(flag.commands & command) || (only_results && !flag.result)) continue;
     std::visit([&](auto member) { out[flag.name] = options.*member; }, flag.field);
   }
   using nlohmann::ordered_json;
@@ -156,7 +156,7 @@ std::string to_json(const Options& options, bool only_results) {
 }
 
 Options options_from_json(const std::string& text, const std::string& source, bool all,
-                          ErrorKind kind) {
+                          ErrorKind kind, unsigned command) {
   nlohmann::ordered_json json;
   try {
     json = nlohmann::ordered_json::parse(text);
@@ -167,7 +167,7 @@ Options options_from_json(const std::string& text, const std::string& source, bo
   require(json.is_object(), kind, source, ": its settings are not a JSON object");
   std::vector<std::string> known;
   for (const Flag& flag : flags())
-    if (flag.commands & kTrain) known.push_back(flag.name);
+    if (flag.commands & command) known.push_back(flag.name);
   Options options;
   for (const auto& [name, value] : json.items()) {
     const auto at = text.find("\"" + name + "\"");
@@ -176,7 +176,7 @@ Options options_from_json(const std::string& text, const std::string& source, bo
                    text.begin() + static_cast<int64_t>(at == std::string::npos ? 0 : at), '\n') +
         1;
     const std::string where = source + ":" + std::to_string(line) + ": setting ";
-    const Flag* flag = find_flag(name, kTrain);
+    const Flag* flag = find_flag(name, command);
     const std::string near = flag ? "" : nearest(name, known);
     require(flag, kind, where, "\"", name, "\" is not known to this version",
             near.empty() ? "" : "; did you mean \"" + near + "\"?");

@@ -55,6 +55,12 @@ struct Options {
   // recipes and sweeps
   std::string recipe, seeds, reference;
   std::vector<std::string> sweep;
+  // pretrain, and the sizes of a model
+  double mask_ratio = 0.75;
+  bool norm_pix = true;
+  int64_t embed_dim = 0, depth = 0, num_heads = 0, patch_size = 0;
+  int64_t decoder_dim = 0, decoder_depth = 0, decoder_heads = 0;
+  int64_t picture_interval = 10, probe_interval = 0;
   // bench and synth
   int64_t classes = 0, iterations = 10, warmup = 3;
   int64_t train_per_class = 30, test_per_class = 12, size = 112;
@@ -82,7 +88,8 @@ enum CommandBit : unsigned {
   kRecipes = 2048,
   kHelp = 4096,
   kCompletion = 8192,
-  kMan = 16384
+  kMan = 16384,
+  kPretrain = 32768
 };
 
 struct Command {
@@ -136,14 +143,14 @@ std::string text_of(const Options& options, const Flag& flag);
 /// two edits away.
 std::string nearest(const std::string& word, const std::vector<std::string>& words);
 
-/// All of `train`'s flags as JSON, for config.json; `only_results` leaves out those that the result
-/// cannot depend on.
-std::string to_json(const Options& options, bool only_results);
+/// All of a command's flags as JSON, for config.json; `only_results` leaves out those that the
+/// result cannot depend on.
+std::string to_json(const Options& options, bool only_results, unsigned command = kTrain);
 /// The inverse; what the text has counts as given. Flags that the result cannot depend on are
 /// passed over unless `all` are wanted. Throws Error(kind) naming `source` and the line for
 /// anything but what to_json writes.
 Options options_from_json(const std::string& text, const std::string& source, bool all = false,
-                          ErrorKind kind = ErrorKind::kWeights);
+                          ErrorKind kind = ErrorKind::kWeights, unsigned command = kTrain);
 
 struct Invocation {
   const Command* command = nullptr;  ///< nullptr: print `text` (help or version) and stop

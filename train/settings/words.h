@@ -13,7 +13,7 @@
 
 namespace lspt {
 
-constexpr auto words_of(Transform) { return std::array{"fgvc", "vtab"}; }
+constexpr auto words_of(Transform) { return std::array{"fgvc", "vtab", "mae"}; }
 constexpr auto words_of(Interpolation) { return std::array{"bilinear", "bicubic", "tf-bilinear"}; }
 constexpr auto words_of(CropRule) { return std::array{"torchvision-0.9", "torchvision-0.8"}; }
 constexpr auto words_of(NewPrompts) { return std::array{"every", "first"}; }

@@ -1,0 +1,68 @@
+#include "models/block.h"
+
+#include "ops/attention/attention.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+#include "ops/tokens.h"
+
+namespace lspt {
+
+void add_block_shapes(NamedShapes& shapes, const std::string& prefix, int64_t width,
+                      int64_t hidden) {
+  const auto add = [&](const char* name, const Shape& weight) {
+    shapes.emplace_back(prefix + name + ".weight", weight);
+    shapes.emplace_back(prefix + name + ".bias", Shape{weight[0]});
+  };
+  add("norm1", {width});
+  add("attn.qkv", {3 * width, width});
+  add("attn.proj", {width, width});
+  add("norm2", {width});
+  add("mlp.fc1", {hidden, width});
+  add("mlp.fc2", {width, hidden});
+}
+
+BlockWeights block_weights(const std::deque<Parameter>& parameters, size_t first) {
+  const auto at = [&](size_t i) -> const Var& { return parameters[first + i].var; };
+  return {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9), at(10), at(11)};
+}
+
+Var transformer_block(const BlockWeights& w, int heads, float eps, const Var& input,
+                      const BlockOptions& options) {
+  const int64_t d = input.dim(-1);
+  const auto norm = [eps](const Var& x, const Var& weight, const Var& bias) {
+    return layer_norm(x, weight, bias, eps);
+  };
+  AttentionOptions attention_options{.temperature = options.temperature,
+                                     .temperature_index = options.temperature_index};
+  const auto keys_values = [&](const Var& rows) {
+    return linear(rows, slice_rows(w.qkv_weight, d, 3 * d), slice_rows(w.qkv_bias, d, 3 * d));
+  };
+  if (options.prompts)
+    attention_options.prompt_kv = keys_values(norm(options.prompts, w.norm1_weight, w.norm1_bias));
+
+  // Where only a slice of a tensor is read beside the whole, the slice is taken first: its gradient
+  // then arrives last and is added to what the whole's has already filled.
+  Var x = input, mixed;
+  if (options.class_only) {
+    x = slice_tokens(input, 0, 1);
+    const Var n = norm(input, w.norm1_weight, w.norm1_bias);
+    attention_options.query =
+        linear(slice_tokens(n, 0, 1), slice_rows(w.qkv_weight, 0, d), slice_rows(w.qkv_bias, 0, d));
+    mixed = attention(keys_values(n), heads, attention_options);
+  } else {
+    Var qkv = linear(norm(input, w.norm1_weight, w.norm1_bias), w.qkv_weight, w.qkv_bias);
+    if (options.insert) {
+      x = splice(input, 1, 0, options.insert);
+      qkv = splice(
+          qkv, 1, 0,
+          linear(norm(options.insert, w.norm1_weight, w.norm1_bias), w.qkv_weight, w.qkv_bias));
+    }
+    mixed = attention(qkv, heads, attention_options);
+  }
+  x = linear(mixed, w.proj_weight, w.proj_bias, {.residual = x});
+  const Var hidden =
+      linear(norm(x, w.norm2_weight, w.norm2_bias), w.fc1_weight, w.fc1_bias, {.gelu = true});
+  return linear(hidden, w.fc2_weight, w.fc2_bias, {.residual = x});
+}
+
+}  // namespace lspt
