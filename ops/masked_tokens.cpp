@@ -2,7 +2,7 @@
 
 #include "engine/memory.h"
 #include "engine/parallel.h"
-#include "ops/tokens.h"
+#include "engine/sum_rows.h"
 
 namespace lspt {
 namespace {
@@ -61,8 +61,8 @@ Var restore_tokens(const Var& x, const Var& mask_token, const Tensor& order,
       const Tensor images({order.dim(0), b.grad().cols()}, DType::f32, b.grad().device());
       sum_masked(images, b.grad(), order, visible);
       const auto [dmask, beta] = b.into(kMask);
-      sum_images(dmask.reshape({1, images.cols()}), beta,
-                 images.reshape({images.dim(0), 1, images.cols()}), 0);
+      sum_rows(dmask.reshape({1, images.cols()}), beta, 1.0f, images,
+               Rows{.rows = images.rows(), .row_stride = images.cols()});
     }
   });
 }
