@@ -200,6 +200,7 @@ test:
 	@OMP_WAIT_POLICY=passive $(BUILD)/tests/run
 	@$(if $(WITH_CUDA),$(MAKE) --no-print-directory test-gpu-code)
 	@OMP_WAIT_POLICY=passive LSPT=$(BUILD)/lspt sh tests/program.sh
+	@OMP_WAIT_POLICY=passive LSPT=$(BUILD)/lspt sh tests/report_in_browser.sh
 	@MAKE="$(MAKE)" sh tests/install.sh
 
 test-gpu-code:

@@ -1,6 +1,6 @@
 #include "models/block.h"
 
-#include "ops/attention/attention.h"
+#include "ops/attention/class_row.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/tokens.h"
@@ -43,12 +43,18 @@ Var transformer_block(const BlockWeights& w, int heads, float eps, const Var& in
   // Where only a slice of a tensor is read beside the whole, the slice is taken first: its gradient
   // then arrives last and is added to what the whole's has already filled.
   Var x = input, mixed;
+  const auto look = [&](const Var& qkv) {
+    if (options.class_attention)
+      *options.class_attention = class_row_attention(qkv.value, heads, attention_options);
+  };
   if (options.class_only) {
     x = slice_tokens(input, 0, 1);
     const Var n = norm(input, w.norm1_weight, w.norm1_bias);
     attention_options.query =
         linear(slice_tokens(n, 0, 1), slice_rows(w.qkv_weight, 0, d), slice_rows(w.qkv_bias, 0, d));
-    mixed = attention(keys_values(n), heads, attention_options);
+    const Var kv = keys_values(n);
+    look(kv);
+    mixed = attention(kv, heads, attention_options);
   } else {
     Var qkv = linear(norm(input, w.norm1_weight, w.norm1_bias), w.qkv_weight, w.qkv_bias);
     if (options.insert) {
@@ -57,6 +63,7 @@ Var transformer_block(const BlockWeights& w, int heads, float eps, const Var& in
           qkv, 1, 0,
           linear(norm(options.insert, w.norm1_weight, w.norm1_bias), w.qkv_weight, w.qkv_bias));
     }
+    look(qkv);
     mixed = attention(qkv, heads, attention_options);
   }
   x = linear(mixed, w.proj_weight, w.proj_bias, {.residual = x});

@@ -37,6 +37,7 @@ struct BlockOptions {
   bool class_only = false;
   Var temperature = {};       ///< f32, one element of which divides the attention scores ...
   int temperature_index = 0;  ///< ... this one
+  Tensor* class_attention = nullptr;  ///< filled, if there is one, as Probe::attention
 };
 
 /// x + attention(norm1(x)), then x + mlp(norm2(x)). x (B, N, D) -> (B, N, D), or fewer rows as the

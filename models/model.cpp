@@ -10,6 +10,12 @@
 
 namespace lspt {
 
+namespace {
+
+Tensor host_values(const Var& x) { return to_dtype(to_device(x.value, Device::cpu), DType::f32); }
+
+}  // namespace
+
 Model::Model(const ModelConfig& config, const NamedTensors& values)
     : config_(config),
       vit_(config.vit, config.prompt.full, config.dtype,
@@ -62,16 +68,23 @@ bool Model::features_stay() {
 }
 
 PromptTrace Model::trace(const Tensor& images) const {
-  PromptTrace trace;
-  pooled(images, {}, &trace);
-  return trace;
+  Probe probe;
+  pooled(images, {}, &probe);
+  return probe.trace;
 }
 
-Var Model::pooled(const Tensor& images, const StepKey& key, PromptTrace* trace) const {
+void Model::look(const Tensor& images, Probe& probe) const {
+  require(probe.attention_block >= Probe::kNone && probe.attention_block < config_.vit.depth,
+          ErrorKind::kUsage, "block ", probe.attention_block, " of a model with blocks 0 to ",
+          config_.vit.depth - 1);
+  pooled(images, {}, &probe);
+}
+
+Var Model::pooled(const Tensor& images, const StepKey& key, Probe* probe) const {
   const PromptConfig& method = config_.prompt;
   const int last = config_.vit.depth - 1;
   const bool token = config_.pool == Pool::token;
-  Prompts::State state{.batch = images.dim(0), .key = key, .trace = trace};
+  Prompts::State state{.batch = images.dim(0), .key = key, .probe = probe};
   Var x = vit_.embed(to_device(images, config_.device)), entering;
   if (method.prompts > 0) entering = prompts_.learnable(0, state);
 
@@ -85,6 +98,10 @@ Var Model::pooled(const Tensor& images, const StepKey& key, PromptTrace* trace) 
       (read ? options.insert : options.prompts) = entering;
       inserted = read;
     }
+    if (probe && probe->values && entering)
+      probe->entering.push_back(host_values(
+          inserted && !options.insert ? slice_tokens(x, 1, 1 + method.prompts) : entering));
+    if (probe && probe->attention_block == l) options.class_attention = &probe->attention;
     const Var before = x;
     x = vit_.block(l, x, options);
     if (!entering || l == last) continue;

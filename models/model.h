@@ -58,11 +58,14 @@ class Model {
   Var features(const Tensor& images, const StepKey& key = {}) const;
   /// What the prompts are on the way of these images; no blocks if nothing is carried.
   PromptTrace trace(const Tensor& images) const;
+  /// Fills `probe` with what passes by on the way of these images, in the pass that features()
+  /// makes. Throws Error(kUsage) for a block that the model has not.
+  void look(const Tensor& images, Probe& probe) const;
   /// Whether the head alone has gradients: an image then has the same features at every step.
   bool features_stay();
 
  private:
-  Var pooled(const Tensor& images, const StepKey& key, PromptTrace* trace = nullptr) const;
+  Var pooled(const Tensor& images, const StepKey& key, Probe* probe = nullptr) const;
 
   ModelConfig config_;
   ViT vit_;

@@ -142,14 +142,15 @@ Var Prompts::patch_mean(const Var& x) const {
   return reshape(mean, {x.dim(0), 1, x.dim(2)});
 }
 
-void Prompts::trace_gates(int block, const Var& source, const State& state) const {
+void Prompts::look_at_gates(int block, const Var& source, const State& state) const {
   const Var* w = &cells_[config_.lstm_share ? 0 : 4 * static_cast<size_t>(block)];
   const auto f32 = [](const Var& x) { return Var(to_dtype(x.value, DType::f32)); };
   const int64_t rows = source.dim(0) * source.dim(1);
   Var sums = linear(f32(reshape(source, {rows, source.dim(2)})), f32(w[0]), f32(w[2]));
   if (state.hidden) sums = linear(f32(state.hidden), f32(w[1]), {}, {.residual = sums});
-  const std::vector<float> a = sums.value.to_vector(), bias = w[3].value.to_vector();
-  PromptTrace::Block& out = state.trace->blocks.back();
+  std::vector<float> a = sums.value.to_vector();
+  const std::vector<float> bias = w[3].value.to_vector();
+  PromptTrace::Block& out = state.probe->trace.blocks.back();
   const auto h = static_cast<size_t>(hidden_);
   for (size_t i = 0; i < a.size(); ++i) {
     const size_t gate = i / h % 4;
@@ -157,10 +158,12 @@ void Prompts::trace_gates(int block, const Var& source, const State& state) cons
     const double value = gate == 2 ? std::tanh(x) : 1 / (1 + std::exp(-x));
     out.gates[gate] += value;
     out.saturated[gate] += gate == 2 ? std::abs(value) > 0.98 : std::abs(value - 0.5) > 0.49;
+    a[i] = static_cast<float>(value);
   }
   for (size_t gate = 0; gate < 4; ++gate)
     for (double* x : {&out.gates[gate], &out.saturated[gate]})
       *x *= 4 / static_cast<double>(a.size());
+  if (state.probe->values) state.probe->gates.push_back(Tensor::from(a, {rows, 4 * hidden_}));
 }
 
 Var Prompts::lstm(int block, const Var& source, State& state) const {
@@ -169,7 +172,7 @@ Var Prompts::lstm(int block, const Var& source, State& state) const {
     state.cell = lstm_weights(cast(w[0], dtype_), cast(w[1], dtype_), w[2], w[3],
                               config_.lstm_share ? vit_.depth : 1);
   }
-  if (state.trace) trace_gates(block, source, state);
+  if (state.probe) look_at_gates(block, source, state);
   const int64_t rows = source.dim(0) * source.dim(1);
   std::tie(state.hidden, state.memory) =
       lstm_cell(reshape(source, {rows, source.dim(2)}), state.hidden, state.memory, state.cell);
@@ -182,19 +185,20 @@ Var Prompts::next(int block, const Var& entered, const Var& x_in, const Var& x_o
   if (config_.carry == Carry::none) return learnable(block + 1, state);
   const int64_t p = config_.prompts;
   const Var out = slice_tokens(x_out, 1, 1 + p);
-  if (state.trace) state.trace->blocks.push_back({.entering = rms(entered), .leaving = rms(out)});
+  PromptTrace* trace = state.probe ? &state.probe->trace : nullptr;
+  if (trace) trace->blocks.push_back({.entering = rms(entered), .leaving = rms(out)});
   Var mean, source = out;
   if (config_.gspc) {
     mean = patch_mean(config_.mean_in ? x_in : x_out);
     if (!config_.lpc_first) source = add(out, mean);
-    if (state.trace) state.trace->blocks.back().mean = rms(mean);
+    if (trace) trace->blocks.back().mean = rms(mean);
   }
   Var carried = source;
   if (config_.carry == Carry::lstm) {
     carried = lstm(block, source, state);
-    if (state.trace) {
-      state.trace->blocks.back().hidden = rms(state.hidden);
-      state.trace->blocks.back().memory = rms(state.memory);
+    if (trace) {
+      trace->blocks.back().hidden = rms(state.hidden);
+      trace->blocks.back().memory = rms(state.memory);
     }
     if (config_.lstm_residual) carried = add(carried, source);
   } else if (config_.carry == Carry::gate) {

@@ -13,12 +13,12 @@
 /// the LSTM's time axis is the block index, its input the output prompts plus the mean patch token.
 #pragma once
 
-#include <array>
 #include <deque>
 #include <string>
 #include <vector>
 
 #include "engine/random.h"
+#include "models/probe.h"
 #include "models/vit.h"
 #include "ops/lstm_cell.h"
 
@@ -59,18 +59,6 @@ const std::vector<std::string>& method_names();
 /// Error(kUsage) for an unknown name.
 PromptConfig method_config(const std::string& method, int prompts);
 
-/// What the prompts of a forward pass were, by block: root mean squares over images, rows and
-/// channels, and of the LSTM's gates (i, f, g, o) the share that is within 1 % of an end of its
-/// range.
-struct PromptTrace {
-  struct Block {
-    double entering = 0, leaving = 0, mean = 0;        ///< U^l, Z_P^l, and m^l if gspc
-    double hidden = 0, memory = 0;                     ///< H^l and C^l if carry is lstm
-    std::array<double, 4> gates = {}, saturated = {};  ///< means, shares
-  };
-  std::vector<Block> blocks;  ///< those that a step of the recurrence follows
-};
-
 /// The method's parameters and one step of its recurrence.
 ///   prompt.{l} (P, D)                      l = 0..depth-1, or prompt.0 alone
 ///   lspt.lstm.{weight_ih (4h, D), weight_hh (4h, h), bias_ih, bias_hh (4h)}
@@ -91,7 +79,7 @@ class Prompts {
     StepKey key = {};
     LstmWeights cell = {};  ///< of this block: the same for all, or its own
     Var hidden = {}, memory = {};
-    PromptTrace* trace = nullptr;  ///< filled if there is one: a look inside, not for training
+    Probe* probe = nullptr;  ///< filled if there is one
   };
   /// Learnable prompts of block l: (P, D), or (B, P, D) when dropout draws a mask for each image.
   Var learnable(int block, const State& state) const;
@@ -101,7 +89,7 @@ class Prompts {
 
  private:
   Var lstm(int block, const Var& source, State& state) const;
-  void trace_gates(int block, const Var& source, const State& state) const;
+  void look_at_gates(int block, const Var& source, const State& state) const;
   Var patch_mean(const Var& x) const;
 
   PromptConfig config_;

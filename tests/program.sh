@@ -144,6 +144,61 @@ refuse "predict goes on past bad images" 3 "2 of 5 images cannot be read; all ot
   --output answers/a.csv --overwrite
 [ "$(wc -l <answers/a.csv)" -eq 4 ] && grep -q "left out: .*short.jpg" err && grep -q "left out: .*empty.png" err && pass "names them, and answers the others" ||
   fail "names them, and answers the others"
+
+# The report, and looks inside one run.
+cp -r lspt broken && head -c 1000 lspt/best.safetensors >broken/best.safetensors && mkdir garbage empty && echo "{" >garbage/results.json &&
+  cp lspt/config.json garbage && echo "{}" >empty/results.json && echo "{}" >empty/config.json && mkdir runs && cp -r vpt-deep runs/deep && cp -r linear runs/linear
+check "report of runs, and of what is none" "$LSPT" report lspt runs garbage empty birds --output page.html --threads 1
+[ "$(cat out)" = page.html ] && grep -q "^warning: garbage/results.json: not a finished run's results" err && grep -q "^warning: birds: no finished run there" err && grep -q "^warning: empty: " err &&
+  pass "says where it is, and what it has not" || fail "says where it is, and what it has not"
+grep -q "birds: no finished run there" page.html && grep -q "linear has no prompts" page.html && [ "$(grep -c 'class="chart"' page.html)" -ge 10 ] &&
+  grep -q "$(sed -n 's/.*"test_top1": \([0-9]*\.[0-9]\).*/\1/p' lspt/results.json)" page.html && pass "and so does the page" || fail "and so does the page"
+if command -v python3 >/dev/null; then
+  python3 - page.html >out 2>err <<'END' && pass "it is XML and HTML, and its pictures are JPEGs" || fail "it is XML and HTML, and its pictures are JPEGs"
+import base64, html.parser, re, sys, xml.etree.ElementTree as tree
+text = open(sys.argv[1], encoding="utf-8").read()
+tree.fromstring(text)
+class Page(html.parser.HTMLParser):
+    pictures = 0
+    def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            kind, data = dict(attributes)["src"].split(",", 1)
+            data = base64.b64decode(data, validate=True)
+            assert kind == "data:image/jpeg;base64" and data[:3] == b"\xff\xd8\xff" and data[-2:] == b"\xff\xd9"
+            assert dict(attributes)["alt"]
+            self.pictures += 1
+page = Page()
+page.feed(text)
+assert page.pictures >= 12, page.pictures
+assert not re.search("<script|https?://(?!www.w3.org)", text)
+END
+fi
+refuse "a page over the one that is there" 2 "page.html: exists; --overwrite" "$LSPT" report lspt --output page.html
+refuse "a report of nothing" 3 "none of what is given is a finished run" "$LSPT" report birds --output other.html
+check "report of a run whose checkpoint is broken" "$LSPT" report broken --output broken.html
+grep -q "lspt is not looked into: .*broken/best.safetensors" broken.html && grep -q "trained parameters" broken.html && pass "has its table, and says so" ||
+  fail "has its table, and says so"
+cp page.html page_before.html
+check "the same report again" "$LSPT" report lspt runs garbage empty birds --output page.html --overwrite --threads 1
+check "is the same page" cmp page.html page_before.html
+mv full/last.safetensors full/away.safetensors
+check "a report without the backbone's file" "$LSPT" report lspt --output poor.html
+grep -q "lspt is not looked into: backbone .*not found" poor.html && grep -q "trained parameters" poor.html && pass "has the table, and says why it has no more" ||
+  fail "has the table, and says why it has no more"
+check "a report with the file in another place" "$LSPT" report lspt --weights full/away.safetensors --output rich.html
+grep -q "gate" rich.html && ! grep -q "not looked into" rich.html && pass "has all" || fail "has all"
+mv full/away.safetensors full/last.safetensors
+check "attention over images" "$LSPT" attention lspt "$image" birds/images/001* --block 0 --output attention
+[ "$(ls attention/*.png | wc -l)" -eq 13 ] && [ "$(wc -l <attention/images.txt)" -eq 13 ] && head -c 128 attention/attention.npy | grep -aq "(13, 3, 7)" &&
+  pass "a picture each, and the numbers" || { ls attention >err; fail "a picture each, and the numbers"; }
+refuse "attention of a block that is not there" 2 "block 12 of a model with blocks 0 to 11" "$LSPT" attention lspt "$image" --block 12 --output x
+refuse "attention over what is no image" 3 "1 of 1 images cannot be read" "$LSPT" attention lspt lspt/log.txt --output x
+check "prompts of a run" "$LSPT" prompts lspt --images 5 --output inside
+head -c 128 inside/similarity.npy | grep -aq "(12, 12)" && head -c 128 inside/gates.npy | grep -aq "(11, 4, 5)" && grep -q "<svg" inside/gates.svg &&
+  pass "are pictures and numbers" || { ls inside >err; fail "are pictures and numbers"; }
+check "prompts of a run without a memory" "$LSPT" prompts vpt-deep --output inside --overwrite
+[ ! -e inside/gates.npy ] && pass "leave no gates of another" || fail "leave no gates of another"
+refuse "prompts of a run that has none" 2 "is of method linear, which has none" "$LSPT" prompts linear --output x
 check "info of weights" "$LSPT" info full/last.safetensors
 check "info of a run" "$LSPT" info lspt
 grep -q "best Acc@1" out || fail "info of a run says its best"

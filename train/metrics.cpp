@@ -91,6 +91,17 @@ std::optional<Evaluation> evaluate(Model& model, BatchSource& loader,
   return out;
 }
 
+Spread spread_of(const std::vector<double>& numbers) {
+  Spread out{.n = static_cast<int64_t>(numbers.size())};
+  if (out.n == 0) return out;
+  const double n = static_cast<double>(out.n);
+  for (const double x : numbers) out.mean += x / n;
+  double squares = 0;
+  for (const double x : numbers) squares += (x - out.mean) * (x - out.mean);
+  if (out.n > 1) out.deviation = std::sqrt(squares / (n - 1));
+  return out;
+}
+
 std::string csv_of(const std::vector<EpochRow>& rows) {
   std::string text = kHeader;
   for (const EpochRow& row : rows) text += line_of(row);

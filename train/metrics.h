@@ -32,6 +32,14 @@ std::optional<Evaluation> evaluate(
     Model& model, BatchSource& loader, const std::function<bool(int64_t)>& progress,
     const std::function<void(const Batch&, const Tensor&)>& look = nullptr);
 
+/// Mean and standard deviation (n - 1) of a few numbers.
+struct Spread {
+  int64_t n = 0;
+  double mean = 0;
+  std::optional<double> deviation = {};  ///< of one number there is none
+};
+Spread spread_of(const std::vector<double>& numbers);
+
 /// One row of metrics.csv. Percentages; eval columns are of the images that the best epoch
 /// is chosen on.
 struct EpochRow {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/error.h"
 #include "engine/text.h"
 
 namespace lspt {
@@ -49,6 +50,27 @@ std::string image_endings() {
     if (ending.format != ImageHeader::other)
       all += (all.empty() ? "" : ", ") + std::string(ending.text);
   return all;
+}
+
+std::vector<std::string> find_images(const std::string& who,
+                                     const std::vector<std::string>& given) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> out;
+  for (const std::string& path : given) {
+    require(fs::exists(path), ErrorKind::kData, who, " ", path, ": not found");
+    if (!fs::is_directory(path)) {
+      out.push_back(path);
+      continue;
+    }
+    const size_t before = out.size();
+    for (const auto& entry : fs::recursive_directory_iterator(path))
+      if (entry.is_regular_file() && looks_like_image(entry.path()))
+        out.push_back(entry.path().string());
+    require(out.size() > before, ErrorKind::kData, who, " ", path,
+            ": no file in this folder ends with one of ", image_endings());
+    std::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end());
+  }
+  return out;
 }
 
 }  // namespace lspt

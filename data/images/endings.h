@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/images/header.h"
 
@@ -23,6 +24,11 @@ bool looks_like_image(const std::filesystem::path& path);
 
 /// ".jpg, .jpeg, ...", all that looks_like_image knows.
 std::string image_endings();
+
+/// Images for a command `who`: files are taken whatever they are called, folders are searched for
+/// files with an image's name, which come in order. Throws Error(kData) for what is not there, and
+/// for a folder without any.
+std::vector<std::string> find_images(const std::string& who, const std::vector<std::string>& given);
 
 /// The ending in small letters, ".jpg"; "" if there is none.
 std::string ending_of(const std::filesystem::path& path);

@@ -104,7 +104,6 @@ ImagePart load_part(const std::string& path, const Wanted& wanted);
 
 /// Baseline JPEG, 4:2:0, quality 1..100.
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality);
-
 /// PNG, 8-bit RGB; the same image gives the same bytes.
 std::vector<uint8_t> encode_png(const Image& image);
 

@@ -99,4 +99,19 @@ Image decode_png(std::span<const uint8_t> bytes, const std::string& name) {
   return image;
 }
 
+std::vector<uint8_t> encode_png(const Image& image) {
+  check_image_size(image.width, image.height, "encode_png");
+  png_image header{};
+  header.version = PNG_IMAGE_VERSION;
+  header.width = static_cast<png_uint_32>(image.width);
+  header.height = static_cast<png_uint_32>(image.height);
+  header.format = PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(header);
+  std::vector<uint8_t> out(size);
+  require(png_image_write_to_memory(&header, out.data(), &size, 0, image.pixels.data(), 0, nullptr),
+          "encode_png: ", header.message);
+  out.resize(size);
+  return out;
+}
+
 }  // namespace lspt

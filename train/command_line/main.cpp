@@ -47,6 +47,12 @@ int run(const lspt::Invocation& invocation) {
       return lspt::run_help(invocation.options);
     case lspt::kCompletion:
       return lspt::run_completion(invocation.options);
+    case lspt::kReport:
+      return lspt::run_report(invocation.options);
+    case lspt::kAttention:
+      return lspt::run_attention(invocation.options);
+    case lspt::kPrompts:
+      return lspt::run_prompts(invocation.options);
     case lspt::kMan:
       return lspt::run_man(invocation.options);
   }

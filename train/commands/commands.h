@@ -18,6 +18,9 @@ int bench_loader(const Options& options);  ///< run_bench's --method loader
 int run_synth(const Options& options);
 int run_check(const Options& options);
 int run_features(const Options& options);
+int run_report(const Options& options);
+int run_attention(const Options& options);
+int run_prompts(const Options& options);
 int run_help(const Options& options);
 int run_completion(const Options& options);
 int run_man(const Options& options);

@@ -28,32 +28,11 @@ std::string per_class_csv(const Evaluation& e, const std::vector<std::string>& n
   return text;
 }
 
-/// What the model said of an image: its class, and the probabilities of that and of the true class.
-struct Judged {
-  const Sample& sample;
-  size_t label, predicted;
-  double probability, label_probability;
-};
-
-void judge(const Batch& batch, const Tensor& logits, const std::vector<Sample>& samples,
-           std::vector<Judged>& out) {
-  const Tensor host = to_device(logits, Device::cpu);
-  const auto classes = static_cast<size_t>(host.cols());
-  for (size_t i = 0; i < batch.indices.size(); ++i) {
-    const float* row = host.data<float>() + i * classes;
-    const auto label = static_cast<size_t>(batch.labels[i]);
-    const Answer best = best_answers(row, classes, 1)[0];
-    out.push_back({samples[static_cast<size_t>(batch.indices[i])], label, best.label,
-                   best.probability, probabilities_of(row, classes)[label]});
-  }
-}
-
 /// How often each class (a row) was taken for each (a column).
 std::string confusion_csv(const std::vector<Judged>& judged,
                           const std::vector<std::string>& names) {
   const size_t n = names.size();
-  std::vector<int64_t> counts(n * n);
-  for (const Judged& j : judged) ++counts[j.label * n + j.predicted];
+  const std::vector<int64_t> counts = confusion_of(judged, n);
   std::string text = "true class";
   for (const std::string& name : names) text += "," + quoted(name);
   for (size_t k = 0; k < n; ++k) {
@@ -64,16 +43,17 @@ std::string confusion_csv(const std::vector<Judged>& judged,
 }
 
 void write_predictions(const std::string& path, const std::vector<Judged>& judged,
-                       const std::vector<std::string>& names) {
+                       const std::vector<Sample>& samples, const std::vector<std::string>& names) {
   write_atomically(path, [&](FileSink& file) {
     AnswerWriter writer(file, path,
                         "path,true_class,predicted_class,probability,true_class_probability,right");
     for (const Judged& j : judged) {
       const std::string &label = names[j.label], &predicted = names[j.predicted];
-      const bool right = j.label == j.predicted;
-      writer.add(quoted(j.sample.path) + "," + quoted(label) + "," + quoted(predicted) +
+      const std::string& image = samples[static_cast<size_t>(j.sample)].path;
+      const bool right = j.right();
+      writer.add(quoted(image) + "," + quoted(label) + "," + quoted(predicted) +
                      format(",%.6f,%.6f,%d", j.probability, j.label_probability, right),
-                 {{"path", j.sample.path},
+                 {{"path", image},
                   {"true_class", label},
                   {"predicted_class", predicted},
                   {"probability", j.probability},
@@ -122,7 +102,7 @@ int run_eval(const Options& given) {
                            static_cast<long long>(loader.batches())));
         return true;
       },
-      [&](const Batch& batch, const Tensor& logits) { judge(batch, logits, samples, judged); });
+      [&](const Batch& batch, const Tensor& logits) { judge(batch, logits, judged); });
   console.clear_bar();
   LoaderWatch({&loader}).say(console);
   const Json out = {{"checkpoint", given.checkpoint},
@@ -143,7 +123,8 @@ int run_eval(const Options& given) {
     write_atomically(given.output + "/per_class.csv", per_class_csv(*e, dataset.class_names));
     write_atomically(given.output + "/confusion.csv", confusion_csv(judged, dataset.class_names));
   }
-  if (!given.predictions.empty()) write_predictions(given.predictions, judged, dataset.class_names);
+  if (!given.predictions.empty())
+    write_predictions(given.predictions, judged, samples, dataset.class_names);
   if (given.json)
     std::printf("%s\n", text.c_str());
   else

@@ -1,7 +1,6 @@
 // lspt predict
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 
 #include "data/images/endings.h"
 #include "train/commands/commands.h"
@@ -14,30 +13,7 @@
 namespace lspt {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-/// Folders are searched for files with an image's name; files are taken whatever they are called.
-std::vector<Sample> find_images(const std::vector<std::string>& given) {
-  std::vector<Sample> out;
-  for (const std::string& path : given) {
-    require(fs::exists(path), ErrorKind::kData, "predict ", path, ": not found");
-    if (!fs::is_directory(path)) {
-      out.push_back({path, 0});
-      continue;
-    }
-    std::vector<std::string> found;
-    for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.is_regular_file() && looks_like_image(entry.path()))
-        found.push_back(entry.path().string());
-    }
-    require(!found.empty(), ErrorKind::kData, "predict ", path,
-            ": no file in this folder ends with one of ", image_endings());
-    std::sort(found.begin(), found.end());
-    for (const std::string& file : found) out.push_back({file, 0});
-  }
-  return out;
-}
 
 using Names = std::vector<std::string>;
 using Say = std::function<void(const std::string& path, const std::vector<Answer>& answers)>;
@@ -98,7 +74,8 @@ int run_predict(const Options& given) {
     check_answer_file("--output", path, given.overwrite);
   }
   Console console;
-  const std::vector<Sample> images = find_images(given.files);
+  std::vector<Sample> images;
+  for (const std::string& file : find_images("predict", given.files)) images.push_back({file, 0});
   const Restored restored = restore_for(given, console);
   const Names& names = restored.checkpoint.class_names;
   DataSettings data = restored.checkpoint.settings.data;

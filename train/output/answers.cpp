@@ -28,6 +28,24 @@ std::vector<Answer> best_answers(const float* logits, size_t classes, size_t cou
   return answers;
 }
 
+void judge(const Batch& batch, const Tensor& logits, std::vector<Judged>& out) {
+  const Tensor host = to_device(logits, Device::cpu);
+  const auto classes = static_cast<size_t>(host.cols());
+  for (size_t i = 0; i < batch.indices.size(); ++i) {
+    const float* row = host.data<float>() + i * classes;
+    const auto label = static_cast<size_t>(batch.labels[i]);
+    const Answer best = best_answers(row, classes, 1)[0];
+    out.push_back({batch.indices[i], label, best.label, best.probability,
+                   probabilities_of(row, classes)[label]});
+  }
+}
+
+std::vector<int64_t> confusion_of(const std::vector<Judged>& judged, size_t classes) {
+  std::vector<int64_t> counts(classes * classes);
+  for (const Judged& j : judged) ++counts[j.label * classes + j.predicted];
+  return counts;
+}
+
 void check_answer_file(const std::string& flag, const std::string& path, bool overwrite) {
   require(path.ends_with(".csv") || path.ends_with(".json") || path.ends_with(".jsonl"),
           ErrorKind::kUsage, flag, " ", path,

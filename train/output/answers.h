@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "data/loader.h"
 #include "engine/file.h"
 #include "train/output/json_text.h"
 
@@ -18,6 +19,18 @@ struct Answer {
 };
 /// The `count` classes with the highest logits, the highest first; of equals the first.
 std::vector<Answer> best_answers(const float* logits, size_t classes, size_t count);
+
+/// What a model said of an image: its class, and the probabilities of that and of the true class.
+struct Judged {
+  int64_t sample;  ///< its index in the loader's list
+  size_t label, predicted;
+  double probability, label_probability;
+  bool right() const { return label == predicted; }
+};
+/// Adds those of a batch with its logits (B, K).
+void judge(const Batch& batch, const Tensor& logits, std::vector<Judged>& out);
+/// How often each class was taken for each: element true * classes + predicted.
+std::vector<int64_t> confusion_of(const std::vector<Judged>& judged, size_t classes);
 
 /// Throws Error(kUsage) unless the name that `flag` has says a format (.csv, .json or .jsonl) and
 /// the file is new or may be replaced. Makes its folder.

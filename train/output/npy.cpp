@@ -51,6 +51,13 @@ void write_npy(const std::string& path, int64_t columns,
   });
 }
 
+void write_npy(const std::string& path, const Tensor& values) {
+  write_atomically(path, [&](FileSink& file) {
+    file.write(header("<f4", values.shape()));
+    file.write(values.data<float>(), values.nbytes());
+  });
+}
+
 void write_npy(const std::string& path, const std::vector<int64_t>& values) {
   write_atomically(path, [&](FileSink& file) {
     file.write(header("<i8", {static_cast<int64_t>(values.size())}));

@@ -16,6 +16,8 @@ namespace lspt {
 /// Error(kInternal) if the last row is not whole.
 void write_npy(const std::string& path, int64_t columns,
                const std::function<void(FileSink&)>& fill);
+/// A tensor of f32 on the host, of its shape.
+void write_npy(const std::string& path, const Tensor& values);
 /// One dimension of int64.
 void write_npy(const std::string& path, const std::vector<int64_t>& values);
 

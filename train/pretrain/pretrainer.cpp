@@ -162,7 +162,7 @@ void Pretrainer::look(PretrainRow& row) {
   }
   if (due(settings_.probe_interval)) {
     console_.bar("linear probe");
-    const Probe probe = linear_probe(model_, data_, settings_.looks, settings_.model.seed);
+    const LinearProbe probe = linear_probe(model_, data_, settings_.looks, settings_.model.seed);
     row.probe_top1 = probe.top1;
     console_.line(format(
         "Probe: epoch %lld  Acc@1 %.4f (s.e. %.1f) on %s %s images, weight decay %.3g",

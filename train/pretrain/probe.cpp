@@ -9,7 +9,7 @@ bool can_probe(const Dataset& data) {
   return data.class_names.size() > 1 && !(data.val.empty() && data.test.empty());
 }
 
-Probe linear_probe(Mae& mae, const Dataset& data, const LoaderOptions& looks, uint64_t seed) {
+LinearProbe linear_probe(Mae& mae, const Dataset& data, const LoaderOptions& looks, uint64_t seed) {
   require(can_probe(data), ErrorKind::kUsage, "linear probe: the data set has ",
           data.class_names.size(), " classes, ", data.val.size(), " validation and ",
           data.test.size(), " test images; two classes and images of one kind expected");
@@ -37,7 +37,7 @@ Probe linear_probe(Mae& mae, const Dataset& data, const LoaderOptions& looks, ui
   const FitReport report = fit_head(model, train, choice, 1, true, {.seed = seed});
 
   const KeptFeatures judged = features(tests ? data.test : data.val);
-  Probe probe{.split = tests ? "test" : "val", .decay = report.decay};
+  LinearProbe probe{.split = tests ? "test" : "val", .decay = report.decay};
   size_t first = 0;
   for (const Tensor& batch : judged.batches) {
     const size_t rows = static_cast<size_t>(batch.dim(0));

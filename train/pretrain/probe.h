@@ -6,7 +6,7 @@
 
 namespace lspt {
 
-struct Probe {
+struct LinearProbe {
   double top1 = 0;  ///< percent
   int64_t images = 0;
   const char* split = "";  ///< "test", or "val" where there is no test
@@ -20,6 +20,6 @@ bool can_probe(const Dataset& data);
 /// are (final norm of the patches' mean), and a head is fitted to them (head_fit.h), its weight
 /// decay chosen on the validation images if others are judged on, else on a fifth of the training
 /// images.
-Probe linear_probe(Mae& mae, const Dataset& data, const LoaderOptions& looks, uint64_t seed);
+LinearProbe linear_probe(Mae& mae, const Dataset& data, const LoaderOptions& looks, uint64_t seed);
 
 }  // namespace lspt

@@ -20,6 +20,33 @@ const std::vector<Command>& commands() {
       {"predict", kPredict, "Classify images.",
        "lspt predict --checkpoint runs/birds --topk 3 photo.jpg folder/ --output answers.csv",
        "IMAGE", "image files, or folders that are searched for them", 1, 1 << 20},
+      {"report", kReport,
+       "Runs side by side on one page of HTML: accuracy, curves, answers, attention, prompts.",
+       "lspt report runs/linear runs/vpt-deep runs/sweep-lspt --output report.html", "RUN",
+       "run folders, or folders that are searched for them, as a sweep's; of a folder's runs those "
+       "that were tested, if any were. Runs that differ by their seeds alone are taken together, "
+       "and the first of them is looked into, with the test images (validation, if there are "
+       "none). What cannot be had of a run is said in the report; exit code 3 if nothing can",
+       1, 1 << 16},
+      {"attention", kAttention, "What the class token looks at in images, as pictures and numbers.",
+       "lspt attention runs/birds photo.jpg --block 11 --output attention", "RUN [IMAGE...]",
+       "run folder or checkpoint, then images, or folders of them; without any, test images of the "
+       "run's data. Written are softmax(q k^T / sqrt(d)) of the class token's query, attention.npy "
+       "(images, heads, 1 + prompts + patches; keys in this order: class token, prompts, patches "
+       "row by row), images.txt, their paths, and for each image a .png: the photo as the network "
+       "sees it, the mean over the heads, each head, every picture scaled to its own largest patch",
+       1, 1 << 20},
+      {"prompts", kPrompts, "Prompts from block to block, and the LSTM's gates.",
+       "lspt prompts runs/birds --output prompts", "RUN [IMAGE...]",
+       "run folder or checkpoint, then images, or folders of them; without any, test images of the "
+       "run's data. Written are, .npy and .svg: similarity (blocks, blocks), the cosine between "
+       "row "
+       "p of the prompts that enter one block and row p of those that enter another, mean over "
+       "prompts and images; own_similarity, the same of rows less the mean over prompts and images "
+       "of their block; of a run with an LSTM gates (steps, 4, 5), of the gates i, f, g, o after "
+       "blocks 0, 1, ...: mean, standard deviation, 10th, 50th and 90th percentile over images, "
+       "prompts and units",
+       1, 1 << 20},
       {"check", kCheck,
        "Look at every image of a data set: missing, unreadable, twice, in two splits.",
        "lspt check --data CUB_200_2011"},

@@ -5,7 +5,8 @@ namespace lspt {
 
 const std::vector<Flag>& flags() {
   using O = Options;
-  constexpr unsigned kModels = kTrain | kEval | kPredict | kBench | kFeatures;
+  constexpr unsigned kLook = kReport | kAttention | kPrompts;
+  constexpr unsigned kModels = kTrain | kEval | kPredict | kBench | kFeatures | kLook;
   constexpr unsigned kSets = kTrain | kEval | kCheck | kFeatures;
   constexpr const char* kMethods = "linear|full|vpt-shallow|vpt-deep|gapt|gspc|lpc|lspt";
   constexpr const char *kData = "Data", *kModel = "Model", *kVariant = kVariants,
@@ -19,6 +20,8 @@ const std::vector<Flag>& flags() {
        "Cars, "
        "a VTAB-1k task, VPT's JSON splits, train.txt and test.txt of `path label`, or a folder per "
        "class"},
+      {"data", ",--data-dir", kLook, kData, &O::data, "DIR",
+       "where the data set is now, if not where the run had it", 0, 0, "", "the run's"},
       {"dataset", "", kSets | kBench, kData, &O::dataset,
        "auto|cub|nabirds|flowers|dogs|cars|vtab|vpt-json|list|folder",
        "layout of the data set; auto: by what the folder holds"},
@@ -75,13 +78,18 @@ const std::vector<Flag>& flags() {
       {"bad-images", "", kEval | kFeatures, kData, &O::bad_images, "error|skip",
        "images that cannot be read: an error, or left out, counted and named", 0, 0, "",
        "error, or as the checkpoint's run had it"},
-      {"cache", "", kTrain | kEval | kFeatures | kPretrain, kData, &O::cache, "DIR",
+      {"images", "", kAttention | kPrompts, kData, &O::images, "N",
+       "where no IMAGE is given: how many of the run's test images (validation, if there are "
+       "none), "
+       "evenly spread",
+       1, 4096},
+      {"cache", "", kTrain | kEval | kFeatures | kPretrain | kReport, kData, &O::cache, "DIR",
        "where decoded images are kept for later runs; off: nowhere; auto: lspt/images in "
        "$XDG_CACHE_HOME or ~/.cache",
        0, 0, "", "auto", false},
 
-      {"weights", ",--pretrained-path", kTrain | kEval | kPredict | kFeatures, kModel, &O::weights,
-       "FILE",
+      {"weights", ",--pretrained-path", kTrain | kEval | kPredict | kFeatures | kLook, kModel,
+       &O::weights, "FILE",
        "backbone: .safetensors, PyTorch or .npz file (MAE, MoCo v3, DINO, DINOv2, timm, Google, "
        "Hugging Face)",
        0, 0, "", "none for train: random; else the file that the checkpoint names"},
@@ -292,6 +300,11 @@ const std::vector<Flag>& flags() {
        "required"},
       {"output", "", kSynth, kOut, &O::output, "DIR", "folder to write; new or empty", 0, 0, "",
        "required"},
+      {"output", "", kReport, kOut, &O::output, "FILE", "the page to write", 0, 0, "report.html"},
+      {"output", "", kAttention | kPrompts, kOut, &O::output, "DIR", "folder to write to", 0, 0, "",
+       "required"},
+      {"block", "", kAttention | kReport, kModel, &O::block, "N",
+       "block whose attention is shown, from 0; -1: the last", -1, 1000},
       {"resume", "", kTrainOnly | kPretrain, kOut, &O::resume, "PATH",
        "run folder or checkpoint to continue, with its settings", 0, 0, "", "none", false},
       {"config", "", kTrainOnly, kOut, &O::config, "FILE",
@@ -319,8 +332,8 @@ const std::vector<Flag>& flags() {
        0, 0, "", "the recipe's, or 3"},
       {"overwrite", "", kTrain | kPretrain, kOut, &O::overwrite, "",
        "replace an earlier run in --output", 0, 0, "", "", false},
-      {"overwrite", "", kEval | kPredict | kCheck | kFeatures | kConvert, kOut, &O::overwrite, "",
-       "replace files that are there"},
+      {"overwrite", "", kEval | kPredict | kCheck | kFeatures | kConvert | kLook, kOut,
+       &O::overwrite, "", "replace files that are there"},
       {"checkpoint", "", kEval | kPredict, kModel, &O::checkpoint, "PATH",
        "checkpoint, or run folder: its best.safetensors", 0, 0, "", "required"},
       {"checkpoint", "", kFeatures, kModel, &O::checkpoint, "PATH",

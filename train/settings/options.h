@@ -61,6 +61,8 @@ struct Options {
   int64_t embed_dim = 0, depth = 0, num_heads = 0, patch_size = 0;
   int64_t decoder_dim = 0, decoder_depth = 0, decoder_heads = 0;
   int64_t picture_interval = 10, probe_interval = 0;
+  // looking inside
+  int64_t block = -1, images = 8;
   // bench and synth
   int64_t classes = 0, iterations = 10, warmup = 3;
   int64_t train_per_class = 30, test_per_class = 12, size = 112;
@@ -89,7 +91,10 @@ enum CommandBit : unsigned {
   kHelp = 4096,
   kCompletion = 8192,
   kMan = 16384,
-  kPretrain = 32768
+  kPretrain = 32768,
+  kReport = 65536,
+  kAttention = 131072,
+  kPrompts = 262144
 };
 
 struct Command {

@@ -144,17 +144,6 @@ std::vector<Cell> finals(const Sweep& sweep) {
   return out;
 }
 
-Spread spread_of(const std::vector<double>& numbers) {
-  Spread out{.n = static_cast<int64_t>(numbers.size())};
-  if (out.n == 0) return out;
-  const double n = static_cast<double>(out.n);
-  for (const double x : numbers) out.mean += x / n;
-  double squares = 0;
-  for (const double x : numbers) squares += (x - out.mean) * (x - out.mean);
-  if (out.n > 1) out.deviation = std::sqrt(squares / (n - 1));
-  return out;
-}
-
 std::string csv_of(const Sweep& sweep) {
   std::string out;
   for (const Axis& axis : sweep.axes) out += axis.flag->name + ",";

@@ -44,14 +44,6 @@ const Cell* best_of(const std::vector<Cell>& cells);
 /// The runs of the chosen settings that are finished, in the order of the seeds.
 std::vector<Cell> finals(const Sweep& sweep);
 
-/// Mean and standard deviation (n - 1) of a few numbers.
-struct Spread {
-  int64_t n = 0;
-  double mean = 0;
-  std::optional<double> deviation = {};  ///< of one number there is none
-};
-Spread spread_of(const std::vector<double>& numbers);
-
 /// A table's rows as text: columns as wide as their widest entry, right-aligned.
 std::string aligned(const std::vector<std::vector<std::string>>& rows);
 
