@@ -13,7 +13,7 @@
 #include "engine/gemm.h"
 #include "tests/gpu.h"
 #include "tests/op_checks.h"
-#include "train/commands/peak.h"
+#include "train/plan/peak.h"
 
 using namespace lspt;
 using namespace lspt::test;

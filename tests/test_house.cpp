@@ -63,7 +63,8 @@ TEST_CASE("below train/, nothing knows of commands and the command line") {
 
 TEST_CASE("behind the door nobody knows of flags: settings are typed") {
   // The rooms in front of it; of what they have only this is for all.
-  const std::set<std::string> rooms = {"train/settings", "train/sweep", "train/commands", "train/command_line"};
+  const std::set<std::string> rooms = {"train/settings", "train/sweep", "train/commands",
+                                       "train/command_line"};
   const std::set<std::string> open = {"#include \"train/settings/train_settings.h\"",
                                       "#include \"train/settings/words.h\""};
   int behind = 0, typed = 0;

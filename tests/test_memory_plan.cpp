@@ -9,7 +9,7 @@
 #include "ops/cross_entropy.h"
 #include "tests/data_fixtures.h"
 #include "tests/errors.h"
-#include "train/memory/memory_plan.h"
+#include "train/plan/memory_plan.h"
 #include "train/settings/defaults.h"
 #include "train/step.h"
 

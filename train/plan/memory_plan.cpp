@@ -1,4 +1,4 @@
-#include "train/memory/memory_plan.h"
+#include "train/plan/memory_plan.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "train/commands/peak.h"
+#include "train/plan/peak.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "train/memory/footprint.h"
+#include "train/plan/footprint.h"
 
 #include <algorithm>
 #include <cmath>

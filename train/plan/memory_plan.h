@@ -4,7 +4,7 @@
 #include "data/dataset.h"
 #include "engine/free_memory.h"
 #include "models/model.h"
-#include "train/memory/footprint.h"
+#include "train/plan/footprint.h"
 #include "train/settings/train_settings.h"
 
 namespace lspt {

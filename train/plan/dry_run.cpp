@@ -1,15 +1,15 @@
-#include "train/commands/dry_run.h"
+#include "train/plan/dry_run.h"
 
 #include <algorithm>
 #include <cstdio>
 
 #include "engine/gemm.h"
 #include "ops/cross_entropy.h"
-#include "train/commands/peak.h"
 #include "train/machine.h"
-#include "train/memory/memory_plan.h"
 #include "train/output/json_text.h"
 #include "train/output/opening.h"
+#include "train/plan/memory_plan.h"
+#include "train/plan/peak.h"
 #include "train/step.h"
 
 namespace lspt {
