@@ -55,7 +55,7 @@ mkdir models_of_mine
 complete() { # WORDS...: what bash makes of them, the last one being completed
   bash -c 'eval "$("$0" completion bash)"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _lspt; echo "${COMPREPLY[*]}"' "$LSPT" "$@" 2>err
 }
-[ "$(complete lspt pr)" = "pretrain predict" ] && [ "$(complete lspt train --method vpt)" = "vpt-shallow vpt-deep" ] && [ "$(complete lspt train --met)" = --method ] &&
+[ "$(complete lspt pre)" = "pretrain predict" ] && [ "$(complete lspt train --method vpt)" = "vpt-shallow vpt-deep" ] && [ "$(complete lspt train --met)" = --method ] &&
   [ "$(complete lspt train --method = lin)" = linear ] && [ "$(complete lspt eval --data models_of)" = models_of_mine ] &&
   [ "$(complete lspt recipes gapt/cub_ma)" = gapt/cub_mae ] && [ -z "$(complete lspt train --epochs '')" ] &&
   pass "bash completes commands, flags, choices, folders and recipes" || fail "bash completes commands, flags, choices, folders and recipes"
