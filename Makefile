@@ -1,6 +1,7 @@
 # make          build/lspt                      make test    every test
 # make ops      every op by itself: its gradient, PyTorch, CPU = GPU, time; OP=PART of a name
-# make demo     synthetic birds, LSPT, results  make bench   speed of every method
+# make demo     drawn birds, MAE, every method   make bench   speed of every method
+#               and their report; DEMO=quick
 # make format   clang-format                    make clean   remove build folders
 # make install  program, manual page, shell completion, below PREFIX (/usr/local) in DESTDIR ("");
 #               make uninstall takes them away
@@ -256,19 +257,28 @@ fuzz:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(FUZZ_TARGETS)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ_TARGETS)
 
-# A backbone of our own on one set of drawn birds, then LSPT on other birds with that backbone frozen.
-DEMO := runs/demo
+# The paper's story on drawn birds: many without labels for a masked autoencoder, few with labels of
+# other species for a linear probe and every way to prompt; each method gets the same number of tried
+# rates and of seeds. DEMO=quick: one seed, one rate, fewer epochs.
+DEMO_DIR := runs/demo
+DEMO_EPOCHS := $(if $(filter quick,$(DEMO)),8 4,16 8)
+DEMO_SEARCH := $(if $(filter quick,$(DEMO)),--seeds 1,--sweep lr=1x$(,)3x --seeds 3)
+, := ,
 demo:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt
-	@rm -rf $(DEMO) && mkdir -p $(DEMO)
-	$(BUILD)/lspt synth --output $(DEMO)/birds_a --classes 30 --train-per-class 40 --test-per-class 4 --size 80 --seed 1
-	$(BUILD)/lspt synth --output $(DEMO)/birds_b --classes 8 --train-per-class 30 --test-per-class 30 --size 80 --seed 2
-	$(BUILD)/lspt train --data $(DEMO)/birds_a --model vit_tiny_patch16_64 --method full --pool patches --dtype bf16 \
-	  --epochs 24 --warmup-epochs 2 --batch-size 16 --lr 1e-3 --output $(DEMO)/backbone
-	$(BUILD)/lspt train --data $(DEMO)/birds_b --model vit_tiny_patch16_64 --weights $(DEMO)/backbone/best.safetensors \
-	  --method lspt --pool patches --prompts 4 --lstm-lr-mult 0.1 --dtype bf16 --output $(DEMO)/lspt
-	$(BUILD)/lspt predict --checkpoint $(DEMO)/lspt --topk 3 $(DEMO)/birds_b/images/*/*_0031.jpg
-	@echo "pictures: $(DEMO)/birds_b/images   curves: $(DEMO)/lspt/curves.svg   checkpoint: $(DEMO)/lspt/best.safetensors"
+	@rm -rf $(DEMO_DIR) && mkdir -p $(DEMO_DIR)
+	$(BUILD)/lspt synth --output $(DEMO_DIR)/many --classes 48 --train-per-class 60 --test-per-class 1 --size 54 --seed 1
+	$(BUILD)/lspt synth --output $(DEMO_DIR)/few --classes 12 --train-per-class 25 --test-per-class 50 --size 54 --seed 2
+	$(BUILD)/lspt pretrain --data $(DEMO_DIR)/many --model vit_128x6x4_patch6_48 --decoder-dim 64 --decoder-depth 1 --batch-size 32 \
+	  --epochs $(word 1,$(DEMO_EPOCHS)) --lr 2e-3 --output $(DEMO_DIR)/mae
+	$(BUILD)/lspt train --data $(DEMO_DIR)/few --model vit_128x6x4_patch6_48 --pool patches --method linear --val-fraction 0.2 \
+	  --epochs 5 --output $(DEMO_DIR)/random
+	$(BUILD)/lspt sweep --data $(DEMO_DIR)/few --weights $(DEMO_DIR)/mae/encoder.safetensors --prompts 4 --val-fraction 0.2 \
+	  --method linear,vpt-shallow,vpt-deep,gapt,gspc,lpc,lspt --reference vpt-deep $(DEMO_SEARCH) --epochs $(word 2,$(DEMO_EPOCHS)) \
+	  --output $(DEMO_DIR)/methods
+	$(BUILD)/lspt report $(DEMO_DIR)/random $(DEMO_DIR)/methods --output $(DEMO_DIR)/report.html --overwrite
+	@echo; cat $(DEMO_DIR)/methods/comparison.txt
+	@echo "pictures of what the autoencoder draws: $(DEMO_DIR)/mae   the page: $(DEMO_DIR)/report.html"
 
 bench:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt

@@ -428,6 +428,8 @@ check "pre-train on a folder without labels" $mae --data loose --epochs 1 --dtyp
 grep -q "(images), 6 images" mae_loose/log.txt && pass "every image in it, at any depth" || fail "every image in it, at any depth"
 refuse "a probe without labels" 2 "no labels to tell apart" $mae --data loose --epochs 1 --probe-interval 1 --output x
 refuse "to resume with another rate" 2 "lr-base: checkpoint 0.01, command line 0.02" $mae --lr-base 0.02 --resume mae
+check "pre-training at the sizes of a name" "$LSPT" pretrain --data birds --model vit_8x1x1_patch8_16 --batch-size 8 --epochs 1 --threads 1 --output mae_named
+check "goes on for longer" "$LSPT" pretrain --resume mae_named --epochs 2 --threads 1
 refuse "to resume on other images" 2 "holds other images" "$LSPT" pretrain --resume mae --data loose
 refuse "to resume what train wrote" 4 "no last.safetensors that lspt pretrain wrote" "$LSPT" pretrain --resume long
 refuse "a mask over everything" 2 "at least one seen and one masked" $mae --mask-ratio 0.99 --output x

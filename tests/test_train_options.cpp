@@ -212,6 +212,25 @@ TEST_CASE("means and position embeddings are what the weights' authors make of t
   CHECK(contains(error_of([&] { resolve(none, std::nullopt); }), "2: --pos-interpolation: has no"));
 }
 
+TEST_CASE("the first head is fitted where one of zeros would take long: to MAE's means") {
+  const auto head = [](std::vector<const char*> words, std::optional<Family> family) {
+    words.insert(words.begin(), "train");
+    Options options = parse(words).options;
+    resolve(options, family ? std::optional(WeightsHint{.family = *family}) : std::nullopt);
+    return options.init_head;
+  };
+  CHECK(head({}, Family::mae) == "fit");
+  CHECK(head({"--method", "full"}, Family::hf_vit_mae) == "fit");
+  CHECK(head({"--method", "linear"}, Family::mae) == "zero");  // is fitted anyway
+  CHECK(head({"--init-head", "zero"}, Family::mae) == "zero");
+  CHECK(head({}, Family::dinov2) == "zero");
+  CHECK(head({"--method", "full"}, std::nullopt) == "vpt");
+  Options fit = parse({"train", "--init-head", "fit"}).options;
+  resolve(fit, std::nullopt);
+  CHECK(train_settings(fit).fits_head);
+  CHECK(train_settings(fit).head_from.empty());
+}
+
 TEST_CASE("weights decide pooling, normalization and GaPT's rate") {
   const auto resolved = [](Family family) {
     Options options = parse({"train", "--method", "gapt", "--opt", "sgd"}).options;

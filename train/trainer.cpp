@@ -69,6 +69,8 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
 
 int Trainer::run() {
   if (kept_ && !look_again()) return stop();
+  const bool fresh = progress_.epoch == 0 && progress_.step == 0;
+  if (settings_.fits_head && fresh && !fit_first_head()) return stop();
   report_.begin(folder_, progress_);
   while (progress_.epoch < schedule_.epochs && !out_of_patience()) {
     EpochRow row;
@@ -109,42 +111,6 @@ bool Trainer::train_epoch(EpochRow& row) {
   row.train_top1 = percent(progress_.correct, progress_.seen);
   if (kept_ && begun < train_.batches()) fit();
   return true;
-}
-
-/// What the epochs of a run that goes on have kept, by looking at their images again; the one that
-/// was stopped begins anew, unless only its evaluation is left.
-bool Trainer::look_again() {
-  const bool fitted = progress_.step > 0 && progress_.step == train_.batches();
-  for (int64_t epoch = 0; epoch < progress_.epoch + fitted; ++epoch) {
-    console_.bar(format("looking at epoch %lld again", static_cast<long long>(epoch + 1)));
-    const auto looks = keep_features(model_, train_, epoch, [] { return caught_signal() == 0; });
-    if (!looks) return false;
-    kept_->add(*looks);
-  }
-  if (!fitted) progress_.step = progress_.correct = progress_.seen = 0, progress_.loss_sum = 0;
-  return true;
-}
-
-void Trainer::fit() {
-  const bool first = progress_.epoch == 0, last = progress_.epoch + 1 == schedule_.epochs;
-  KeptFeatures choice;
-  if ((first || last) && split_ == "val")
-    choice = *keep_features(model_, evaluation_, 0, [] { return true; });
-  console_.bar("fitting the head");
-  const FitReport report =
-      fit_head(model_, *kept_, choice, last && !first ? 10 * decay_ : decay_, first || last,
-               {.decay = settings_.optimizer.weight_decay,
-                .smoothing = settings_.label_smoothing,
-                .seed = settings_.model.seed});
-  decay_ = static_cast<float>(report.decay);  // as the checkpoint has it
-  const std::string how =
-      report.tried > 0 ? format(" (best of %lld on %s)", static_cast<long long>(report.tried),
-                                split_ == "val" ? "val" : "held-out training images")
-                       : "";
-  console_.line(format("Fit:   epoch %lld/%lld  %s looks, %lld iterations, weight decay %.3g%s",
-                       static_cast<long long>(progress_.epoch + 1),
-                       static_cast<long long>(schedule_.epochs), grouped(report.looks).c_str(),
-                       static_cast<long long>(report.iterations), decay_, how.c_str()));
 }
 
 float Trainer::train_step(const Batch& batch, double lr) {

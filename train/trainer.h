@@ -54,6 +54,7 @@ class Trainer {
   bool train_epoch(EpochRow& row);
   bool look_again();
   void fit();
+  bool fit_first_head();
   float train_step(const Batch& batch, double lr);
   std::optional<Evaluation> evaluate_epoch();
   void finish_epoch(EpochRow row, const Evaluation& evaluation);

@@ -24,7 +24,9 @@ std::string recipe_text_of(const TrainSettings& s) {
          ", " + number(s.schedule.epochs) + " epochs" +
          (lbfgs ? "" : " (" + number(s.schedule.warmup_epochs) + " warm-up)") + ", batch " +
          number(s.data.loader.batch_size) + ", head from " +
-         (s.head_from.empty() ? word_of(s.model.head_init) : s.head_from);
+         (s.fits_head           ? "a fit"
+          : s.head_from.empty() ? word_of(s.model.head_init)
+                                : s.head_from);
 }
 
 }  // namespace

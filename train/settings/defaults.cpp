@@ -127,7 +127,11 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   const double sgd_lr = moco ? settings.sgd_lr_moco : settings.sgd_lr;
   // A backbone that is pretrained moves a little, from random values a lot.
   const bool tuned = o.method == "full" && (weights || !o.weights.empty());
-  if (o.init_head == "auto") o.init_head = o.method == "full" && !tuned ? "vpt" : "zero";
+  // MAE's means differ little from image to image: from zero a head takes long to tell them apart.
+  const bool mae =
+      weights && (weights->family == Family::mae || weights->family == Family::hf_vit_mae);
+  if (o.init_head == "auto")
+    o.init_head = o.method == "full" && !tuned ? "vpt" : mae && !lbfgs ? "fit" : "zero";
   const double adamw_lr = o.method == "full" && !tuned ? kScratchLr : settings.lr;
   if (!o.has("lr-base")) fill("lr", o.lr, sgd ? sgd_lr : lbfgs ? 0 : adamw_lr);
   fill("head-lr-mult", o.head_lr_mult, tuned && o.opt == "adamw" ? kTunedHeadLrMult : 1.0);
@@ -151,8 +155,6 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
           "--carry: none with --new-prompts first would leave the second block without prompts");
 
   // MAE's class token saw no supervision: VPT, GaPT and MAE itself pool its patches.
-  const bool mae =
-      weights && (weights->family == Family::mae || weights->family == Family::hf_vit_mae);
   require(
       !o.asked("mae-norm") || (weights ? mae : !o.weights.empty()), ErrorKind::kUsage,
       "--mae-norm: has no effect ",

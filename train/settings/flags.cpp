@@ -156,11 +156,12 @@ const std::vector<Flag>& flags() {
        "how position embeddings become those of another image size; auto: as the code of the "
        "weights' authors: antialiased (timm), bicubic (MAE, Hugging Face), offset (DINO, DINOv2), "
        "bilinear (Google)"},
-      {"init-head", ",--head-init", kTrain, kModel, &O::init_head, "auto,zero,vpt,PATH",
-       "how the head starts: zero, all classes alike; vpt, at random as VPT's does; PATH, as a "
+      {"init-head", ",--head-init", kTrain, kModel, &O::init_head, "auto,zero,vpt,fit,PATH",
+       "how the head starts: zero, all classes alike; vpt, at random as VPT's does; fit, fitted to "
+       "what the untuned model makes of the training images; PATH, as a "
        "linear probe's of the same backbone, data and split, a run folder or checkpoint; auto: "
-       "zero, with which prompts end higher than from a probe's; vpt for --method full without "
-       "--weights"},
+       "fit for MAE's weights; vpt for --method full without --weights; else zero, with which "
+       "prompts end higher than from a probe's"},
       {"classes", "", kBench, kModel, &O::classes, "N", "classes of the head", 1, 100000, "200"},
       {"classes", "", kSynth, kData, &O::classes, "N", "classes", 2, 120, "12"},
       {"train-per-class", "", kSynth, kData, &O::train_per_class, "N", "training images a class", 1,

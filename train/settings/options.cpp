@@ -190,7 +190,9 @@ Options options_from_json(const std::string& text, const std::string& source, bo
                                                   : value.dump();
     // An empty string is a path that was not given.
     if (value.is_string() && word.empty()) continue;
-    if (!flag->result && word == text_of(Options(), *flag)) continue;  // 0 threads: not given
+    // 0 threads, or a width of 0: not given.
+    const bool initial = word == text_of(Options(), *flag);
+    if (initial && (!flag->result || (word == "0" && flag->low > 0))) continue;
     try {
       set_value(options, *flag, word);
     } catch (const Error& error) {

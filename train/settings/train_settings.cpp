@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "engine/cuda.h"
 #include "engine/kernel.h"
@@ -117,14 +118,15 @@ WeightsSettings weights_settings(const Options& o) {
 }
 
 TrainSettings train_settings(const Options& o) {
-  const bool head = o.init_head != "auto" && o.init_head != "zero" && o.init_head != "vpt";
+  const std::set<std::string> words = {"auto", "zero", "vpt", "fit"};
   TrainSettings out{
       .recipe = o.recipe,
       .data = data_settings(o),
       .weights = weights_settings(o),
       .model_name = o.model,
       .model = model_config(o),
-      .head_from = head ? o.init_head : "",
+      .head_from = words.contains(o.init_head) ? "" : o.init_head,
+      .fits_head = o.init_head == "fit",
       .label_smoothing = o.label_smoothing,
       .choose = value_of(o.choose, Choose::one_se),
       .patience = o.patience,

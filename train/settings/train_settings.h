@@ -55,6 +55,7 @@ struct TrainSettings {
   std::string model_name;  ///< as the user has it
   ModelConfig model;       ///< but for num_classes, which the data have
   std::string head_from;   ///< a linear probe's run whose head is the first; "" for none
+  bool fits_head = false;  ///< the first head is fitted to what the untuned model makes of images
   OptimizerConfig optimizer = {};
   Schedule schedule = {};  ///< but for steps_per_epoch
   double label_smoothing = 0;
