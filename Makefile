@@ -260,18 +260,18 @@ fuzz:
 # The paper's story on drawn birds: many without labels for a masked autoencoder, few with labels of
 # other species for a linear probe and every way to prompt; each method gets the same number of tried
 # rates and of seeds. DEMO=quick: one seed, one rate, fewer epochs.
-DEMO_DIR := runs/demo
-DEMO_EPOCHS := $(if $(filter quick,$(DEMO)),8 4,16 8)
-DEMO_SEARCH := $(if $(filter quick,$(DEMO)),--seeds 1,--sweep lr=1x$(,)3x --seeds 3)
 , := ,
+DEMO_DIR := runs/demo
+DEMO_EPOCHS := $(if $(filter quick,$(DEMO)),8 4,16 6)
+DEMO_SEARCH := $(if $(filter quick,$(DEMO)),--seeds 1,--sweep lr=1x$(,)3x --seeds 3)
 demo:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt
 	@rm -rf $(DEMO_DIR) && mkdir -p $(DEMO_DIR)
 	$(BUILD)/lspt synth --output $(DEMO_DIR)/many --classes 48 --train-per-class 60 --test-per-class 1 --size 54 --seed 1
 	$(BUILD)/lspt synth --output $(DEMO_DIR)/few --classes 12 --train-per-class 25 --test-per-class 50 --size 54 --seed 2
-	$(BUILD)/lspt pretrain --data $(DEMO_DIR)/many --model vit_128x6x4_patch6_48 --decoder-dim 64 --decoder-depth 1 --batch-size 32 \
+	$(BUILD)/lspt pretrain --data $(DEMO_DIR)/many --model vit_128x6x4_patch8_48 --decoder-dim 64 --decoder-depth 1 --batch-size 32 \
 	  --epochs $(word 1,$(DEMO_EPOCHS)) --lr 2e-3 --output $(DEMO_DIR)/mae
-	$(BUILD)/lspt train --data $(DEMO_DIR)/few --model vit_128x6x4_patch6_48 --pool patches --method linear --val-fraction 0.2 \
+	$(BUILD)/lspt train --data $(DEMO_DIR)/few --model vit_128x6x4_patch8_48 --pool patches --method linear --val-fraction 0.2 \
 	  --epochs 5 --output $(DEMO_DIR)/random
 	$(BUILD)/lspt sweep --data $(DEMO_DIR)/few --weights $(DEMO_DIR)/mae/encoder.safetensors --prompts 4 --val-fraction 0.2 \
 	  --method linear,vpt-shallow,vpt-deep,gapt,gspc,lpc,lspt --reference vpt-deep $(DEMO_SEARCH) --epochs $(word 2,$(DEMO_EPOCHS)) \
