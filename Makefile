@@ -272,7 +272,7 @@ demo:
 	$(BUILD)/lspt pretrain --data $(DEMO_DIR)/many --model vit_128x6x4_patch8_48 --decoder-dim 64 --decoder-depth 1 --batch-size 32 \
 	  --epochs $(word 1,$(DEMO_EPOCHS)) --lr 2e-3 --output $(DEMO_DIR)/mae
 	$(BUILD)/lspt train --data $(DEMO_DIR)/few --model vit_128x6x4_patch8_48 --pool patches --method linear --val-fraction 0.2 \
-	  --epochs 5 --output $(DEMO_DIR)/random
+	  --epochs $(word 2,$(DEMO_EPOCHS)) --output $(DEMO_DIR)/random
 	$(BUILD)/lspt sweep --data $(DEMO_DIR)/few --weights $(DEMO_DIR)/mae/encoder.safetensors --prompts 4 --val-fraction 0.2 \
 	  --method linear,vpt-shallow,vpt-deep,gapt,gspc,lpc,lspt --reference vpt-deep $(DEMO_SEARCH) --epochs $(word 2,$(DEMO_EPOCHS)) \
 	  --output $(DEMO_DIR)/methods

@@ -18,6 +18,11 @@ std::vector<std::string> differing(const std::vector<const RunGroup*>& groups) {
           return it == g->runs[0].settings.end() || it->second != v;
         }))
       out.push_back(flag);
+  // These follow from the weights.
+  const std::set<std::string> theirs = {"family",        "fc-norm", "init-head",        "mae-norm",
+                                        "normalization", "pool",    "pos-interpolation"};
+  if (std::find(out.begin(), out.end(), "weights") != out.end())
+    std::erase_if(out, [&](const std::string& flag) { return theirs.contains(flag); });
   return out;
 }
 
@@ -29,7 +34,10 @@ void name_groups(Task& task) {
       if (other.runs[0].method == method) same.push_back(&other);
     group.name = method;
     for (const std::string& flag : differing(same))
-      group.name += ", " + flag + " " + group.runs[0].settings.at(flag);
+      if (const std::string& value = group.runs[0].settings.at(flag); flag == "weights")
+        group.name += value.empty() ? ", random backbone" : ", " + value;
+      else
+        group.name += ", " + flag + " " + value;
   }
 }
 

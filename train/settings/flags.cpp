@@ -286,7 +286,9 @@ const std::vector<Flag>& flags() {
 
       {"output", "", kTrain | kPretrain, kOut, &O::output, "DIR",
        "folder for everything that a run writes", 0, 0, "",
-       "runs/RECIPE or runs/METHOD-MODEL (sweep: runs/sweep-...), or the resumed run", false},
+       "runs/RECIPE or runs/METHOD-MODEL (sweep: runs/sweep-..., pretrain: runs/mae-MODEL), or the "
+       "resumed run",
+       false},
       {"output", "", kEval, kOut, &O::output, "DIR",
        "folder for eval.json, per_class.csv and confusion.csv", 0, 0, "", "none"},
       {"predictions", "", kEval, kOut, &O::predictions, "FILE",
