@@ -36,7 +36,8 @@ LDFLAGS += -L$(DEPS_PREFIX)/usr/lib/$(ARCH_DIR) -Wl,-rpath,$(abspath $(DEPS_PREF
            -Wl,-rpath-link,$(DEPS_PREFIX)/usr/lib/$(ARCH_DIR)
 endif
 ifneq ($(SAN),)
-CXXFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# In instrumented code g++ 12 takes std::regex's states for uninitialized.
+CXXFLAGS += -O1 -Wno-maybe-uninitialized -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
 # CUDA: the toolkit's folder, then the folder that has cuDNN; empty if either is missing.
