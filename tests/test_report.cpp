@@ -72,6 +72,12 @@ Tensor rows(const std::vector<float>& values, const Shape& shape) {
   return Tensor::from(values, shape);
 }
 
+/// std::regex would recurse once a character of the sheet.
+std::string without_style(std::string page) {
+  const size_t begin = page.find("<style>"), end = page.find("</style>");
+  return begin == std::string::npos ? page : page.erase(begin, end + 8 - begin);
+}
+
 }  // namespace
 
 TEST_CASE("base64 is RFC 4648's") {
@@ -269,7 +275,7 @@ TEST_CASE("the page is well-formed, whatever names it shows, and needs nothing e
   inspection.prompts.gates = Tensor::zeros({3, 4, kGateColumns});
   report.tasks[0].groups[0].inspection = inspection;
   const std::string page = html_of(report);
-  CHECK(malformed(std::regex_replace(page, std::regex("<style>[^<]*</style>"), "")) == "");
+  CHECK(malformed(without_style(page)) == "");
   CHECK(malformed("<a><b></a></b>") != "");  // the check can fail
   CHECK(malformed("<a>&</a>") != "");
   for (const char* there :
@@ -284,8 +290,7 @@ TEST_CASE("the page is well-formed, whatever names it shows, and needs nothing e
   for (std::sregex_iterator it(page.begin(), page.end(), source), end; it != end; ++it)
     CHECK(((*it)[2] == "data:" || (*it)[2].str()[0] == '#'));
 
-  CHECK(malformed(std::regex_replace(svg_file(gate_charts(inspection.prompts.gates)),
-                                     std::regex("<style>[^<]*</style>"), "")) == "");
+  CHECK(malformed(without_style(svg_file(gate_charts(inspection.prompts.gates)))) == "");
 }
 
 TEST_CASE("a page of runs that nothing can be seen of is a page") {
@@ -298,7 +303,7 @@ TEST_CASE("a page of runs that nothing can be seen of is a page") {
   Report report{.tasks = tasks_of({bare}), .made_with = "lspt"};
   report.tasks[0].groups[0].not_inspected = "gone";
   const std::string page = html_of(report);
-  CHECK(malformed(std::regex_replace(page, std::regex("<style>[^<]*</style>"), "")) == "");
+  CHECK(malformed(without_style(page)) == "");
   CHECK(contains(page, "the loss is not finite"));
   CHECK(contains(page, "full is not looked into: gone"));
 }
