@@ -168,7 +168,6 @@ int run_pretrain(Options o) {
     if (o.output.empty()) o.output = "runs/mae-" + o.model;
   }
   set_up_machine(machine_settings(o));
-  mae_config(o).vit.num_patches();
   DatasetOptions data_options = dataset_options(o);
   data_options.unlabelled = true;
   data_options.val_fraction = 0;

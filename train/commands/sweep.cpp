@@ -34,7 +34,6 @@ void check_settings(const Part& part) {
 
 Part part_of(const Options& options, const std::string& method, const Sweep& sweep, bool several) {
   Part part{options, {method, sweep}};
-  part.options.method = method;
   set_value(part.options, *find_flag("method", kRun), method);
   if (several) {
     part.options.output += "/" + method;

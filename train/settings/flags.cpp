@@ -1,20 +1,23 @@
-// The table of flags.
-#include "train/settings/options.h"
+// The table of flags: what goes in.
+#include "train/settings/flag_table.h"
 
 namespace lspt {
 
 const std::vector<Flag>& flags() {
+  static const std::vector<Flag> all = [] {
+    std::vector<Flag> out = input_flags();
+    for (const Flag& flag : run_flags()) out.push_back(flag);
+    return out;
+  }();
+  return all;
+}
+
+std::vector<Flag> input_flags() {
+  using namespace table;
   using O = Options;
-  constexpr unsigned kLook = kReport | kAttention | kPrompts;
-  constexpr unsigned kModels = kTrain | kEval | kPredict | kBench | kFeatures | kLook;
   constexpr unsigned kSets = kTrain | kEval | kCheck | kFeatures;
   constexpr const char* kMethods = "linear|full|vpt-shallow|vpt-deep|gapt|gspc|lpc|lspt";
-  constexpr const char *kData = "Data", *kModel = "Model", *kVariant = kVariants,
-                       *kOptim = "Optimization", *kMachine = "Machine", *kOut = "Output",
-                       *kMeasure = "Measurement", *kSweeps = "Sweep";
-  constexpr unsigned kTrainOnly = kTrain & ~kRun, kSweepOnly = kSweep & ~kRun;
-  const double big = 1e38, huge = 9007199254740992.0;  // 2^53: every integer below is a double
-  static const std::vector<Flag> table = {
+  return {
       {"data", ",--data-dir", kSets | kBench | kPretrain, kData, &O::data, "DIR",
        "data set as its owner ships it: CUB-200-2011, NABirds, Oxford Flowers, Stanford Dogs or "
        "Cars, "
@@ -51,7 +54,7 @@ const std::vector<Flag>& flags() {
       {"val-fraction", "", kCheck | kFeatures, kData, &O::val_fraction, "X",
        "as for train; 0: the splits that the data set has", 0, 0.9, "0"},
       {"split-seed", "", kTrain | kCheck | kFeatures, kData, &O::split_seed, "N",
-       "which images --val-fraction takes", 0, huge},
+       "which images --val-fraction takes", 0, kHuge},
       {"split", "", kEval, kData, &O::split, "auto|test|val|train",
        "which images to evaluate on; auto: test, or val where there is no test"},
       {"img-size", "", kTrain | kBench | kFeatures | kPretrain, kData, &O::img_size, "N",
@@ -170,202 +173,37 @@ const std::vector<Flag>& flags() {
        10000},
       {"size", "", kSynth, kData, &O::size, "N", "width and height of the images", 16, 1024},
 
-      {"new-prompts", "", kTrain | kBench, kVariant, &O::new_prompts, "every|first",
+      {"new-prompts", "", kTrain | kBench, kVariants, &O::new_prompts, "every|first",
        "learnable prompts in every block or in the first", 0, 0, "", kByMethod},
-      {"carry", "", kTrain | kBench, kVariant, &O::carry, "lstm|out|gate|none",
+      {"carry", "", kTrain | kBench, kVariants, &O::carry, "lstm|out|gate|none",
        "what of a block's prompts enters the next", 0, 0, "", kByMethod},
-      {"gspc", "", kTrain | kBench, kVariant, &O::gspc, "0|1",
+      {"gspc", "", kTrain | kBench, kVariants, &O::gspc, "0|1",
        "add the mean patch token to the carried prompts", 0, 0, "", kByMethod},
-      {"attn-temp", "", kTrain | kBench, kVariant, &O::attn_temp, "0|1",
+      {"attn-temp", "", kTrain | kBench, kVariants, &O::attn_temp, "0|1",
        "a learnable softmax temperature a block", 0, 0, "", kByMethod},
-      {"gate-init", "", kTrain | kBench, kVariant, &O::gate_init, "X",
+      {"gate-init", "", kTrain | kBench, kVariants, &O::gate_init, "X",
        "GaPT's gates start at sigmoid(-X)", -100, 100},
-      {"lstm-share", "", kTrain | kBench, kVariant, &O::lstm_share, "0|1",
+      {"lstm-share", "", kTrain | kBench, kVariants, &O::lstm_share, "0|1",
        "one LSTM cell for all blocks, or one each"},
-      {"lstm-hidden", "", kTrain | kBench, kVariant, &O::lstm_hidden, "N",
+      {"lstm-hidden", "", kTrain | kBench, kVariants, &O::lstm_hidden, "N",
        "width of the LSTM; 0: the model's", 0, 8192},
-      {"lstm-out", "", kTrain | kBench, kVariant, &O::lstm_out, "replace|residual",
+      {"lstm-out", "", kTrain | kBench, kVariants, &O::lstm_out, "replace|residual",
        "the LSTM's output replaces its input or is added to it"},
-      {"lstm-lr-mult", "", kTrain, kVariant, &O::lstm_lr_mult, "X",
+      {"lstm-lr-mult", "", kTrain, kVariants, &O::lstm_lr_mult, "X",
        "multiplies the learning rate of the LSTM", 0, 1000},
-      {"forget-bias", "", kTrain, kVariant, &O::forget_bias, "X",
+      {"forget-bias", "", kTrain, kVariants, &O::forget_bias, "X",
        "added to the LSTM's initial forget-gate bias", -100, 100},
-      {"mean-src", "", kTrain | kBench, kVariant, &O::mean_src, "out|in",
+      {"mean-src", "", kTrain | kBench, kVariants, &O::mean_src, "out|in",
        "mean of the patch rows that leave the block or that enter it"},
-      {"mean-norm", "", kTrain | kBench, kVariant, &O::mean_norm, "none|ln",
+      {"mean-norm", "", kTrain | kBench, kVariants, &O::mean_norm, "none|ln",
        "layer norm of the patch rows before the mean"},
-      {"mean-scope", "", kTrain | kBench, kVariant, &O::mean_scope, "patches|patches+cls",
+      {"mean-scope", "", kTrain | kBench, kVariants, &O::mean_scope, "patches|patches+cls",
        "rows in the mean"},
-      {"mean-detach", "", kTrain | kBench, kVariant, &O::mean_detach, "0|1",
+      {"mean-detach", "", kTrain | kBench, kVariants, &O::mean_detach, "0|1",
        "1: no gradient through the mean"},
-      {"coding-order", "", kTrain | kBench, kVariant, &O::coding_order,
+      {"coding-order", "", kTrain | kBench, kVariants, &O::coding_order,
        "gspc-then-lpc|lpc-then-gspc", "whether the mean is added before or after the LSTM"},
-
-      {"epochs", "", kTrain, kOptim, &O::epochs, "N", "epochs", 1, 100000, "", kByMethod},
-      {"batch-size", ",-b", kTrain, kOptim, &O::batch_size, "N", "images a step", 1, 1 << 16, "",
-       kByMethod},
-      {"batch-size", ",-b", kBench | kPredict, kMachine, &O::batch_size, "N", "images a step", 1,
-       1 << 16, "8"},
-      {"batch-size", ",-b", kFeatures, kMachine, &O::batch_size, "N", "images a step", 1, 1 << 16,
-       "32"},
-      {"validation-batch-size", "", kTrain, kOptim, &O::validation_batch_size, "N",
-       "images a step of evaluation", 1, 1 << 16, "", "the batch size"},
-      {"validation-batch-size", "", kEval, kOptim, &O::validation_batch_size, "N",
-       "images a step of evaluation", 1, 1 << 16, "", "the checkpoint's"},
-      {"opt", "", kTrain, kOptim, &O::opt, "sgd|adamw|lbfgs",
-       "optimizer; lbfgs, for --method linear: an epoch looks at every image once, and the head is "
-       "fitted exactly to all looks so far, with the weight decay that is best on the validation "
-       "images, or the one given",
-       0, 0, "", kByMethod},
-      {"lr", "", kTrain, kOptim, &O::lr, "X", "learning rate, absolute", 0, big, "", kByMethod},
-      {"lr-base", "", kTrain, kOptim, &O::lr_base, "X",
-       "learning rate per 256 images, VPT's rule, in the place of --lr: lr = X * batch size / 256",
-       0, big, "", "none"},
-      {"head-lr-mult", "", kTrain, kOptim, &O::head_lr_mult, "X",
-       "multiplies the learning rate of the head", 0, 1e6, "", kByMethod},
-      {"min-lr", "", kTrain, kOptim, &O::min_lr, "X", "learning rate where the cosine ends", 0,
-       big},
-      {"weight-decay", ",--wd", kTrain, kOptim, &O::weight_decay, "X", "weight decay", 0, 1e6, "",
-       kByMethod},
-      {"epochs", "", kPretrain, kOptim, &O::epochs, "N", "epochs", 1, 100000, "100"},
-      {"warmup-epochs", "", kPretrain, kOptim, &O::warmup_epochs, "N",
-       "epochs in which the learning rate rises", 0, 100000, "",
-       "a twentieth of the epochs, 1 to 40"},
-      {"batch-size", ",-b", kPretrain, kOptim, &O::batch_size, "N", "images a step", 1, 1 << 16,
-       "256"},
-      {"lr", "", kPretrain, kOptim, &O::lr, "X",
-       "learning rate, absolute, in the place of --lr-base", 0, big, "", "none"},
-      {"lr-base", ",--blr", kPretrain, kOptim, &O::lr_base, "X",
-       "learning rate per 256 images: lr = X * batch size / 256", 0, big, "1.5e-4"},
-      {"min-lr", "", kPretrain, kOptim, &O::min_lr, "X", "learning rate where the cosine ends", 0,
-       big},
-      {"weight-decay", ",--wd", kPretrain, kOptim, &O::weight_decay, "X",
-       "weight decay of AdamW (0.9, 0.95), of matrices and tokens", 0, 1e6, "0.05"},
-      {"clip-grad", "", kPretrain, kOptim, &O::clip_grad, "X",
-       "largest norm of all gradients together; 0: no limit", 0, 1e6},
-      {"momentum", "", kTrain, kOptim, &O::momentum, "X", "momentum of sgd", 0, 0.9999},
-      {"clip-grad", "", kTrain, kOptim, &O::clip_grad, "X",
-       "largest norm of all gradients together; 0: no limit", 0, 1e6},
-      {"warmup-epochs", "", kTrain, kOptim, &O::warmup_epochs, "N",
-       "epochs in which the learning rate rises", 0, 100000, "", kByMethod},
-      {"choose", "", kTrain, kOptim, &O::choose, "one-se|best|last",
-       "the epoch that is kept: one-se, the last whose top-1 is within a standard error of the "
-       "highest; best, the highest (timm); last (VPT)"},
-      {"patience", "", kTrain, kOptim, &O::patience, "N",
-       "stop after N epochs without a new highest top-1; 0: never", 0, 100000},
-      {"sched", "", kTrain, kOptim, &O::sched, "step|epoch",
-       "the learning rate changes every step, or every epoch as in VPT (epoch 0 is then at 0)"},
-      {"label-smoothing", ",--smoothing", kTrain, kOptim, &O::label_smoothing, "X",
-       "label smoothing", 0, 0.99},
-      {"seed", "", kTrain | kBench | kSynth | kPretrain, kOptim, &O::seed, "N",
-       "seed of everything random", 0, huge},
-
-      {"dtype", "", kTrain | kFeatures | kPretrain, kMachine, &O::dtype, "f32|bf16",
-       "of the frozen backbone and the activations"},
-      {"dtype", "", kBench, kMachine, &O::dtype, "LIST", "comma list of f32 and bf16"},
-      {"dtype", "", kConvert, kOut, &O::dtype, "f32|bf16|f16", "of the tensors written"},
-      {"device", "", kModels | kPretrain, kMachine, &O::device, "auto|cpu|cuda", "where to compute",
-       0, 0, "", "", false},
-      {"tf32", "", kModels | kPretrain, kMachine, &O::tf32, "0|1",
-       "GPU: products of f32 may round their inputs to 10 bits"},
-      {"cuda-graph", "", kTrain | kBench | kPretrain, kMachine, &O::cuda_graph, "auto|on|off",
-       "GPU: capture a training step once and replay it; the same bits", 0, 0, "", "", false},
-      {"threads", "", kModels | kPretrain, kMachine, &O::threads, "N", "compute threads", 1, 4096,
-       "", "OMP_NUM_THREADS, or the processors this process may use", false},
-      {"threads", "", kCheck, kMachine, &O::threads, "N", "threads that read images", 1, 4096, "",
-       "OMP_NUM_THREADS, or the processors this process may use", false},
-      {"workers", ",-j", kModels | kPretrain, kMachine, &O::workers, "N",
-       "threads that read images; 0: none", 0, 256, "", "", false},
-      {"save-interval", "", kTrain | kPretrain, kMachine, &O::save_interval, "MINUTES",
-       "minutes between saves in the middle of an epoch, which cost a hundredth of the time at "
-       "most; "
-       "0: saves at the end of epochs alone",
-       0, 1e6, "", "", false},
-      {"iterations", "", kBench, kMeasure, &O::iterations, "N", "timed steps", 1, 100000},
-      {"warmup", "", kBench, kMeasure, &O::warmup, "N", "steps before the timed ones", 0, 100000},
-
-      {"output", "", kTrain | kPretrain, kOut, &O::output, "DIR",
-       "folder for everything that a run writes", 0, 0, "",
-       "runs/RECIPE or runs/METHOD-MODEL (sweep: runs/sweep-..., pretrain: runs/mae-MODEL), or the "
-       "resumed run",
-       false},
-      {"output", "", kEval, kOut, &O::output, "DIR",
-       "folder for eval.json, per_class.csv and confusion.csv", 0, 0, "", "none"},
-      {"predictions", "", kEval, kOut, &O::predictions, "FILE",
-       "file for the prediction of every image: .csv, .json or .jsonl", 0, 0, "", "none"},
-      {"output", "", kPredict, kOut, &O::output, "FILE",
-       "file for the answers, in the place of standard output: .csv, .json or .jsonl", 0, 0, "",
-       "none"},
-      {"output", "", kCheck, kOut, &O::output, "DIR", "folder for classes.csv and problems.csv", 0,
-       0, "", "none"},
-      {"output", "", kFeatures, kOut, &O::output, "DIR",
-       "folder for features_SPLIT.npy, labels_SPLIT.npy, paths_SPLIT.txt and classes.txt", 0, 0, "",
-       "required"},
-      {"output", "", kSynth, kOut, &O::output, "DIR", "folder to write; new or empty", 0, 0, "",
-       "required"},
-      {"output", "", kReport, kOut, &O::output, "FILE", "the page to write", 0, 0, "report.html"},
-      {"output", "", kAttention | kPrompts, kOut, &O::output, "DIR", "folder to write to", 0, 0, "",
-       "required"},
-      {"block", "", kAttention | kReport, kModel, &O::block, "N",
-       "block whose attention is shown, from 0; -1: the last", -1, 1000},
-      {"resume", "", kTrainOnly | kPretrain, kOut, &O::resume, "PATH",
-       "run folder or checkpoint to continue, with its settings", 0, 0, "", "none", false},
-      {"config", "", kTrainOnly, kOut, &O::config, "FILE",
-       "config.json of an earlier run, to start the same run anew; the command line goes before it",
-       0, 0, "", "none", false},
-      {"print-config", "", kTrainOnly, kOut, &O::print_config, "",
-       "print the settings as config.json would have them, and stop", 0, 0, "", "", false},
-      {"dry-run", "", kTrainOnly, kOut, &O::dry_run, "",
-       "say what the run would do and take (memory, operations, steps, time), and write nothing", 0,
-       0, "", "", false},
-      {"recipe", "", kTrain, kModel, &O::recipe, "NAME",
-       "settings of a published run (`lspt recipes` lists them), or of a file NAME.toml; the "
-       "command line goes before them",
-       0, 0, "", "none"},
-      {"sweep", "", kSweepOnly, kSweeps, &O::sweep, "FLAG=X,Y,...",
-       "values to try, in the place of the recipe's; given several times: every combination. lr is "
-       "absolute, lr-base per 256 images; 3x is three times the method's default (lr, "
-       "weight-decay, "
-       "batch-size).  The one with the highest top-1 on the validation images is chosen (of equals "
-       "the "
-       "one with the smaller learning rate)",
-       0, 0, "", "the recipe's"},
-      {"seeds", "", kSweepOnly, kSweeps, &O::seeds, "N or A,B,...",
-       "number of seeds to run the chosen settings with, from --seed on, or the seeds themselves",
-       0, 0, "", "the recipe's, or 3"},
-      {"overwrite", "", kTrain | kPretrain, kOut, &O::overwrite, "",
-       "replace an earlier run in --output", 0, 0, "", "", false},
-      {"overwrite", "", kEval | kPredict | kCheck | kFeatures | kConvert | kLook, kOut,
-       &O::overwrite, "", "replace files that are there"},
-      {"checkpoint", "", kEval | kPredict, kModel, &O::checkpoint, "PATH",
-       "checkpoint, or run folder: its best.safetensors", 0, 0, "", "required"},
-      {"checkpoint", "", kFeatures, kModel, &O::checkpoint, "PATH",
-       "checkpoint, or run folder, whose tuned model is used as it was trained", 0, 0, "", "none"},
-      {"topk", "", kPredict, kOut, &O::topk, "N", "classes to name an image", 1, 1000},
-      {"picture-interval", "", kPretrain, kOut, &O::picture_interval, "N",
-       "epochs between pictures of what the decoder draws; 0: none", 0, 100000, "", "", false},
-      {"probe-interval", "", kPretrain, kOut, &O::probe_interval, "N",
-       "epochs between linear probes on kept features, where there are labels and images to judge "
-       "on; 0: none",
-       0, 100000, "", "", false},
-      {"log-interval", "", kTrain | kPretrain, kOut, &O::log_interval, "N",
-       "steps between lines where the output is no terminal", 1, 1000000, "", "", false},
-      {"log-json", "", kTrain, kOut, &O::log_json, "",
-       "write log.jsonl too: a line on each step that is logged and on each epoch, with the names "
-       "of metrics.csv",
-       0, 0, "", "", false},
-      {"tensorboard", "", kTrain, kOut, &O::tensorboard, "",
-       "write the same numbers as TensorBoard reads them", 0, 0, "", "", false},
-      {"strict", "", kCheck, kOut, &O::strict, "",
-       "exit with 3 also where data are only doubtful: leaks, duplicates, classes without training "
-       "images"},
-      {"hash", "", kCheck, kOut, &O::hash, "",
-       "print a SHA-256 of all images' bytes, names and labels: the same wherever the same images "
-       "are"},
-      {"json", "", kTrain | kEval | kPredict | kInfo | kBench | kCheck, kOut, &O::json, "",
-       "machine-readable standard output", 0, 0, "", "", false},
   };
-  return table;
 }
 
 }  // namespace lspt
