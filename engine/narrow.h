@@ -35,10 +35,11 @@ void widen(float* to, const T* from, int64_t count) {
 }
 
 /// out[i] = value(i) for i in [0, count): the loop of an elementwise kernel, by pieces that stay in
-/// the first-level cache.
+/// the first-level cache. value(i) may read out[i].
 template <typename T, typename Value>
 void store_each(T* out, int64_t count, const Value& value) {
   if constexpr (std::is_same_v<T, float>) {
+#pragma GCC ivdep
     for (int64_t i = 0; i < count; ++i) out[i] = value(i);
   } else {
     constexpr int64_t kPiece = 512;

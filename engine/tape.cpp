@@ -14,6 +14,11 @@ Var Var::trainable(Tensor value) {
 
 const Tensor& Backward::grad(size_t output) const { return outputs_[output]->grad; }
 
+Tensor Backward::over_grad(size_t output) const {
+  const Tensor& dy = grad(output);
+  return dy.use_count() == 1 ? dy : Tensor(dy.shape(), dy.dtype(), dy.device());
+}
+
 void Backward::add(size_t input, const Tensor& dx) {
   if (!wanted(input)) return;
   Node& node = *inputs_[input];

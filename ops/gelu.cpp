@@ -1,7 +1,5 @@
 #include "ops/gelu.h"
 
-#include <algorithm>
-
 #include "engine/narrow.h"
 #include "engine/parallel.h"
 #include "ops/math.h"
@@ -10,48 +8,40 @@ namespace lspt {
 
 Var gelu(const Var& x) {
   Tensor y(x.shape(), x.dtype(), x.device());
-  const bool records = recording({&x});
-  const Tensor slope = records ? Tensor(x.shape(), x.dtype(), x.device()) : Tensor();
-  gelu_forward(y, slope, x.value);
-  if (!records) return y;
-  return record("gelu", {&x}, y, [slope](Backward& b) {
-    Tensor dx(slope.shape(), slope.dtype(), slope.device());
-    gelu_backward(dx, b.grad(), slope);
+  gelu_forward(y, x.value);
+  if (!recording({&x})) return y;
+  return record("gelu", {&x}, y, [x_ = x.value](Backward& b) {
+    const Tensor dx = b.over_grad();
+    gelu_backward(dx, b.grad(), x_);
     b.add(0, dx);
   });
 }
 
 namespace cpu {
 
-void gelu_forward(const Tensor& y, const Tensor& slope, const Tensor& x) {
+void gelu_forward(const Tensor& y, const Tensor& x) {
   dispatch(x.dtype(), [&]<typename T>() {
-    T *out = y.data<T>(), *out_slope = slope ? slope.data<T>() : nullptr;
+    T* out = y.data<T>();
     const T* in = x.data<T>();
     parallel_for(x.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
-      constexpr int64_t kPiece = 512;
-      float value[kPiece], derivative[kPiece];
-      for (int64_t at = begin; at < end; at += kPiece) {
-        const int64_t length = std::min(kPiece, end - at);
-        for (int64_t i = 0; i < length; ++i) {
-          const float v = in[at + i], cdf = normal_cdf(v);
-          value[i] = v * cdf;
-          derivative[i] = cdf + v * normal_density(v);
-        }
-        narrow(out + at, value, length);
-        if (out_slope) narrow(out_slope + at, derivative, length);
-      }
+      store_each(out + begin, end - begin, [piece = in + begin](int64_t i) {
+        const float v = piece[i];
+        return v * normal<T>(v).cdf;
+      });
     });
   });
 }
 
-void gelu_backward(const Tensor& dx, const Tensor& dy, const Tensor& slope) {
-  require(dy.same_layout(slope), "gelu: gradient ", dy.shape(), " for ", slope.shape());
-  dispatch(slope.dtype(), [&]<typename T>() {
+void gelu_backward(const Tensor& dx, const Tensor& dy, const Tensor& x) {
+  require(dy.same_layout(x), "gelu: gradient ", dy.shape(), " for ", x.shape());
+  dispatch(x.dtype(), [&]<typename T>() {
     T* out = dx.data<T>();
-    const T *g = dy.data<T>(), *s = slope.data<T>();
-    parallel_for(slope.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
-      store_each(out + begin, end - begin, [g_piece = g + begin, s_piece = s + begin](int64_t i) {
-        return static_cast<float>(g_piece[i]) * static_cast<float>(s_piece[i]);
+    const T *g = dy.data<T>(), *in = x.data<T>();
+    parallel_for(x.numel(), 1 << 14, [=](int64_t begin, int64_t end) {
+      store_each(out + begin, end - begin, [g_piece = g + begin, piece = in + begin](int64_t i) {
+        const float v = piece[i];
+        const Normal at = normal<T>(v);
+        return static_cast<float>(g_piece[i]) * (at.cdf + v * at.density);
       });
     });
   });

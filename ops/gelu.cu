@@ -1,59 +1,57 @@
-// y = x Phi(x), exactly, not by tanh. A thread owns V neighbours. Forward reads x and writes y,
-// and where there will be a backward the slope Phi(x) + x phi(x) too: one array more, for which
-// backward is a plain product. On an H200 forward is bound by arithmetic (normcdff), not by
-// memory.
+// y = x Phi(x), exactly, not by tanh; dx = dy (Phi(x) + x phi(x)). A thread owns V neighbours.
+// Both are bound by memory: two arrays of two bytes at 4.1 TB/s leave a card with 132 x 128 lanes
+// of 1.9 GHz 32 instructions an element, of which Phi takes about 12 and one of the special unit;
+// the toolkit's normcdff took so many that forward ran at a third of the memory's rate.
 #include "engine/cuda.cuh"
 #include "ops/gelu.h"
+#include "ops/math.cuh"
 
 namespace lspt::cuda {
 namespace gelu_cu {
 
-/// A thread owns V elements. y or slope may be x: each thread reads before it writes.
 template <int V, typename T>
-__global__ void apply(T* y, T* slope, const T* x, int64_t count) {
+__global__ void apply(T* y, const T* x, int64_t count) {
   const int64_t i = thread_index() * V;
   if (i >= count) return;
-  float value[V], derivative[V];
+  float value[V];
   load<V>(value, x + i);
-  for (int k = 0; k < V; ++k) {
-    const float v = value[k], cdf = normcdff(v);
-    value[k] = v * cdf;
-    derivative[k] = cdf + v * 0.398942280f * __expf(-0.5f * v * v);
-  }
-  if (slope) store<V>(slope + i, derivative);
+  for (int k = 0; k < V; ++k) value[k] *= normal<T>(value[k]).cdf;
   store<V>(y + i, value);
 }
 
 template <int V, typename T>
-__global__ void times_slope(T* dx, const T* dy, const T* slope, int64_t count) {
+__global__ void times_slope(T* dx, const T* dy, const T* x, int64_t count) {
   const int64_t i = thread_index() * V;
   if (i >= count) return;
-  float g[V], s[V];
+  float g[V], value[V];
   load<V>(g, dy + i);
-  load<V>(s, slope + i);
-  for (int k = 0; k < V; ++k) g[k] *= s[k];
+  load<V>(value, x + i);
+  for (int k = 0; k < V; ++k) {
+    const Normal at = normal<T>(value[k]);
+    g[k] *= at.cdf + value[k] * at.density;
+  }
   store<V>(dx + i, g);
 }
 
 }  // namespace gelu_cu
 
-void gelu_forward(const Tensor& y, const Tensor& slope, const Tensor& x) {
-  const OpScope op("gelu_forward", bytes_of(y, slope, x));
+void gelu_forward(const Tensor& y, const Tensor& x) {
+  const OpScope op("gelu_forward", bytes_of(y, x));
   dispatch(x.dtype(), [&]<typename T>() {
-    with_width(wide(x.numel(), y, slope, x), [&]<int V>() {
-      launch(gelu_cu::apply<V, T>, blocks(x.numel(), kBlock * V), kBlock, y.data<T>(),
-             slope ? slope.data<T>() : nullptr, x.data<T>(), x.numel());
+    with_width(wide(x.numel(), y, x), [&]<int V>() {
+      launch(gelu_cu::apply<V, T>, blocks(x.numel(), kBlock * V), kBlock, y.data<T>(), x.data<T>(),
+             x.numel());
     });
   });
 }
 
-void gelu_backward(const Tensor& dx, const Tensor& dy, const Tensor& slope) {
-  require(dy.same_layout(slope), "gelu: gradient ", dy.shape(), " for ", slope.shape());
-  const OpScope op("gelu_backward", bytes_of(dx, dy, slope));
-  dispatch(slope.dtype(), [&]<typename T>() {
-    with_width(wide(dx.numel(), dx, dy, slope), [&]<int V>() {
+void gelu_backward(const Tensor& dx, const Tensor& dy, const Tensor& x) {
+  require(dy.same_layout(x), "gelu: gradient ", dy.shape(), " for ", x.shape());
+  const OpScope op("gelu_backward", bytes_of(dx, dy, x));
+  dispatch(x.dtype(), [&]<typename T>() {
+    with_width(wide(dx.numel(), dx, dy, x), [&]<int V>() {
       launch(gelu_cu::times_slope<V, T>, blocks(dx.numel(), kBlock * V), kBlock, dx.data<T>(),
-             dy.data<T>(), slope.data<T>(), dx.numel());
+             dy.data<T>(), x.data<T>(), dx.numel());
     });
   });
 }

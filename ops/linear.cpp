@@ -28,27 +28,24 @@ Var linear(const Var& x, const Var& weight, const Var& bias, const LinearOptions
   gemm(y, x.value, false, w, true,
        {.bias = bias.value, .residual = options.residual.value, .gelu = fused, .pack_b = frozen});
   if (!records) {
-    if (options.gelu && !fused) gelu_forward(y, Tensor(), y);
+    if (options.gelu && !fused) gelu_forward(y, y);
     return y;
   }
 
-  Tensor slope;
+  Tensor h;
   if (options.gelu) {
-    slope = y;  // holds h, and after the next line dy/dh
+    h = y;
     y = Tensor(shape, x.dtype(), x.device());
-    gelu_forward(y, slope, slope);
+    gelu_forward(y, h);
   }
   const Tensor kept_x = weight.node ? x.value : Tensor();
   const Shape x_shape = x.shape();
   enum Input { kX, kWeight, kBias, kResidual };
   return record("linear", {&x, &weight, &bias, &options.residual}, y,
-                [w, slope, kept_x, frozen, x_shape](Backward& b) {
-                  Tensor dh = b.grad();
-                  b.add(kResidual, dh);
-                  if (slope) {
-                    dh = Tensor(slope.shape(), slope.dtype(), slope.device());
-                    gelu_backward(dh, b.grad(), slope);
-                  }
+                [w, h, kept_x, frozen, x_shape](Backward& b) {
+                  b.add(kResidual, b.grad());
+                  const Tensor dh = h ? b.over_grad() : b.grad();
+                  if (h) gelu_backward(dh, b.grad(), h);
                   if (b.wanted(kWeight)) {
                     const auto [dw, beta] = b.into(kWeight);
                     gemm(dw, dh, true, kept_x, false, {.beta = beta});

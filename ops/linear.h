@@ -16,7 +16,7 @@ struct LinearOptions {
 ///   dh = dy or, with gelu, dy * gelu'(h).
 /// A weight of another dtype than x is converted (trainable f32 under bf16); dW and db are f32.
 /// A frozen weight is packed once for each direction and kept with it.
-/// Keeps gelu'(h) if gelu, x if the weight is trainable. Throws Error if the sizes do not fit.
+/// Keeps h if gelu, x if the weight is trainable. Throws Error if the sizes do not fit.
 Var linear(const Var& x, const Var& weight, const Var& bias, const LinearOptions& options = {});
 
 /// sum[j] = beta * sum[j] + sum over rows of x[i][j]; x (..., C), sum (C) f32; fixed order.

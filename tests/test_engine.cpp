@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "engine/accumulate.h"
 #include "engine/choices.h"
 #include "engine/gemm.h"
 #include "engine/memory.h"
@@ -63,6 +64,32 @@ TEST_CASE("the tape gathers the gradients of a value that is read several times"
   tape.backward(sum(y, scaled(y, 10.0f)));
   CHECK(x.node->grad.to_vector()[0] == 55.0f);
   CHECK(tape.size() == 0);
+}
+
+TEST_CASE("a gradient is written over only where nobody else sees it") {
+  Tape tape;
+  const Var x = Var::trainable(Tensor::from({1, 2}, {2}));
+  std::vector<bool> same;
+  const auto doubled = [&] {
+    Tensor y({2});
+    accumulate(y, x.value, 0.0f);
+    return record("doubled", {&x}, y, [&](Backward& b) {
+      const Tensor dx = b.over_grad(), dy = b.grad();
+      same.push_back(dx.raw() == dy.raw());
+      for (int i = 0; i < 2; ++i) dx.data<float>()[i] = 2.0f * dy.data<float>()[i];
+      b.add(0, dx);
+    });
+  };
+  const Var first = doubled(), second = doubled();
+  Tensor y({2});
+  const Var both = record("both", {&first, &second}, y, [](Backward& b) {
+    const Tensor dy({2});  // one tensor for two
+    accumulate(dy, b.grad(), 0.0f);
+    for (const size_t input : {0, 1}) b.add(input, dy);
+  });
+  tape.backward(both, Tensor::from({1, 10}, {2}));
+  CHECK(same == std::vector<bool>{false, true});
+  CHECK(x.node->grad.to_vector() == std::vector<float>{4, 40});
 }
 
 TEST_CASE("the tape takes a seed and passes over what the result does not depend on") {
