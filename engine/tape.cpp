@@ -16,7 +16,7 @@ const Tensor& Backward::grad(size_t output) const { return outputs_[output]->gra
 
 Tensor Backward::over_grad(size_t output) const {
   const Tensor& dy = grad(output);
-  return dy.use_count() == 1 ? dy : Tensor(dy.shape(), dy.dtype(), dy.device());
+  return owns_grad(output) ? dy : Tensor(dy.shape(), dy.dtype(), dy.device());
 }
 
 void Backward::add(size_t input, const Tensor& dx) {

@@ -43,8 +43,10 @@ class Backward {
  public:
   /// Gradient of output i, in the output's dtype; empty if nothing downstream used that output.
   const Tensor& grad(size_t output = 0) const;
-  /// Memory of grad(output)'s layout for what is computed from it element by element: its own
-  /// where nobody else sees it, which the kernel then replaces as it reads.
+  /// Whether nobody else sees grad(output): it may then be written over and passed on.
+  bool owns_grad(size_t output = 0) const { return grad(output).use_count() == 1; }
+  /// Memory of grad(output)'s layout for what is computed from it element by element: its own, if
+  /// `owns_grad`, which the kernel then replaces as it reads.
   Tensor over_grad(size_t output = 0) const;
   /// Whether anybody will read the gradient of input i. Inputs count as record() was given them; an
   /// op names them in an enum.

@@ -110,7 +110,7 @@ Var Model::pooled(const Tensor& images, const StepKey& key, Probe* probe) const 
         method.carry == Carry::out && !method.gspc && method.new_prompts == NewPrompts::first;
     if (stay) continue;
     entering = prompts_.next(l, entering, before, x, state);
-    if (inserted) x = splice(x, 1, method.prompts, entering);
+    if (inserted) x = splice(std::move(x), 1, method.prompts, entering);
   }
   if (token) return vit_.final_norm(slice_tokens(x, 0, 1));
   const int64_t first = config_.pool == Pool::avg ? 1 : x.dim(1) - config_.vit.num_patches();

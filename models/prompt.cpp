@@ -166,17 +166,14 @@ void Prompts::look_at_gates(int block, const Var& source, const State& state) co
   if (state.probe->values) state.probe->gates.push_back(Tensor::from(a, {rows, 4 * hidden_}));
 }
 
-Var Prompts::lstm(int block, const Var& source, State& state) const {
+Var Prompts::lstm(int block, const LstmInput& source, State& state) const {
   if (block == 0 || !config_.lstm_share) {
     const Var* w = &cells_[config_.lstm_share ? 0 : 4 * static_cast<size_t>(block)];
     state.cell = lstm_weights(cast(w[0], dtype_), cast(w[1], dtype_), w[2], w[3],
                               config_.lstm_share ? vit_.depth : 1);
   }
-  if (state.probe) look_at_gates(block, source, state);
-  const int64_t rows = source.dim(0) * source.dim(1);
-  std::tie(state.hidden, state.memory) =
-      lstm_cell(reshape(source, {rows, source.dim(2)}), state.hidden, state.memory, state.cell);
-  const Var out = reshape(state.hidden, {source.dim(0), source.dim(1), hidden_});
+  std::tie(state.hidden, state.memory) = lstm_cell(source, state.hidden, state.memory, state.cell);
+  const Var out = reshape(state.hidden, {source.images(), source.end - source.begin, hidden_});
   return up_weight_ ? linear(out, up_weight_, up_bias_) : out;
 }
 
@@ -184,26 +181,34 @@ Var Prompts::next(int block, const Var& entered, const Var& x_in, const Var& x_o
                   State& state) const {
   if (config_.carry == Carry::none) return learnable(block + 1, state);
   const int64_t p = config_.prompts;
-  const Var out = slice_tokens(x_out, 1, 1 + p);
   PromptTrace* trace = state.probe ? &state.probe->trace : nullptr;
-  if (trace) trace->blocks.push_back({.entering = rms(entered), .leaving = rms(out)});
-  Var mean, source = out;
+  if (trace)
+    trace->blocks.push_back(
+        {.entering = rms(entered), .leaving = rms(slice_tokens(x_out, 1, 1 + p))});
+  Var mean;
   if (config_.gspc) {
     mean = patch_mean(config_.mean_in ? x_in : x_out);
-    if (!config_.lpc_first) source = add(out, mean);
     if (trace) trace->blocks.back().mean = rms(mean);
   }
-  Var carried = source;
+  const Var added = config_.lpc_first ? Var() : mean;
+  const auto source = [&] {
+    const Var out = slice_tokens(x_out, 1, 1 + p);
+    return added ? add(out, added) : out;
+  };
+  Var carried;
   if (config_.carry == Carry::lstm) {
-    carried = lstm(block, source, state);
+    if (trace) look_at_gates(block, source(), state);
+    carried = lstm(block, {x_out, 1, 1 + p, added}, state);
     if (trace) {
       trace->blocks.back().hidden = rms(state.hidden);
       trace->blocks.back().memory = rms(state.memory);
     }
-    if (config_.lstm_residual) carried = add(carried, source);
+    if (config_.lstm_residual) carried = add(carried, source());
   } else if (config_.carry == Carry::gate) {
     const Var before = entered.value.rank() == 3 ? entered : expand(entered, state.batch);
-    carried = gate(before, source, gate_, block);
+    carried = gate(before, source(), gate_, block);
+  } else {
+    carried = source();
   }
   if (mean && config_.lpc_first) carried = add(carried, mean);
   if (config_.new_prompts == NewPrompts::first) return carried;

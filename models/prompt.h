@@ -88,7 +88,7 @@ class Prompts {
   Var next(int block, const Var& entered, const Var& x_in, const Var& x_out, State& state) const;
 
  private:
-  Var lstm(int block, const Var& source, State& state) const;
+  Var lstm(int block, const LstmInput& source, State& state) const;
   void look_at_gates(int block, const Var& source, const State& state) const;
   Var patch_mean(const Var& x) const;
 

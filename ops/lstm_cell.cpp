@@ -1,10 +1,13 @@
 #include "ops/lstm_cell.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "engine/gemm.h"
 #include "engine/memory.h"
+#include "engine/narrow.h"
 #include "engine/parallel.h"
+#include "engine/sum_rows.h"
 #include "ops/add.h"
 #include "ops/linear.h"
 #include "ops/math.h"
@@ -95,14 +98,20 @@ LstmWeights lstm_weights(const Var& w_ih, const Var& w_hh, const Var& b_ih, cons
   return made;
 }
 
-std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
+std::pair<Var, Var> lstm_cell(const LstmInput& s, const Var& h, const Var& c,
                               const LstmWeights& weights) {
   const Tensor &w = weights.w, &w_ih = weights.w_ih;
-  const int64_t rows = s.dim(0), inputs = w_ih.dim(1), hidden = w.dim(0) / 4;
+  const int64_t images = s.images(), inputs = w_ih.dim(1), hidden = w.dim(0) / 4;
+  const int64_t rows = images * (s.end - s.begin);
   const Shape state{rows, hidden};
-  const DType type = s.dtype();
-  require(s.shape() == Shape{rows, inputs} && w.dtype() == type, "lstm_cell: weights ",
-          w_ih.shape(), " ", name_of(w.dtype()), " for input ", s.shape(), " ", name_of(type));
+  const DType type = s.x.dtype();
+  const Device device = s.x.device();
+  require(s.x.dim(-1) == inputs && w.dtype() == type, "lstm_cell: weights ", w_ih.shape(), " ",
+          name_of(w.dtype()), " for input ", s.x.shape(), " ", name_of(type));
+  require(0 <= s.begin && s.begin < s.end && s.end <= s.x.dim(-2), "lstm_cell: rows [", s.begin,
+          ", ", s.end, ") of ", s.x.shape());
+  require(!s.mean || (s.mean.shape() == Shape{images, 1, inputs} && s.mean.dtype() == type),
+          "lstm_cell: mean ", s.mean.shape(), " for ", s.x.shape());
   require(!h || (h.shape() == state && h.dtype() == type), "lstm_cell: h ", h.shape(),
           ", expected ", name_of(type), " ", state);
   require(!c || (c.shape() == state && c.dtype() == DType::f32), "lstm_cell: c ", c.shape(),
@@ -110,38 +119,42 @@ std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
 
   // Where the weights' gradients are wanted, [s | h] is this step's part of what all steps keep.
   LstmSteps* const steps = weights.steps.get();
-  const bool records = steps || recording({&s, &h, &c});
-  const Tensor a({rows, 4 * hidden}, DType::f32, s.device());
+  const bool records = steps || recording({&s.x, &s.mean, &h, &c});
+  const Tensor a({rows, 4 * hidden}, DType::f32, device);
   int64_t index = -1;  // the first step has no place in the row of the others
   if (!h) {
-    if (steps) steps->first_s = s.value;
-    gemm(a, s.value, false, w_ih, true, {.pack_b = true});
+    Tensor x = s.x.value;
+    if (x.rank() == 3) {
+      x = Tensor({rows, inputs}, type, device);
+      lstm_input(x, s.x.value, s.begin, s.mean.value, Tensor());
+    }
+    if (steps) steps->first_s = x;
+    gemm(a, x, false, w_ih, true, {.pack_b = true});
   } else {
     Tensor x;
     if (steps) {
       index = steps->made++;
-      if (!steps->x) steps->x = Tensor({steps->most, rows, inputs + hidden}, type, s.device());
+      if (!steps->x) steps->x = Tensor({steps->most, rows, inputs + hidden}, type, device);
       require(index < steps->most && steps->x.dim(1) == rows, "lstm_cell: step ", index + 1, " of ",
               rows, " rows, at most ", steps->most, " of ", steps->x.dim(1), " expected");
       steps->reached.push_back(false);
       x = steps->x.slice(index, index + 1).reshape({rows, inputs + hidden});
     } else {
-      x = Tensor({rows, inputs + hidden}, type, s.device());
+      x = Tensor({rows, inputs + hidden}, type, device);
     }
-    copy_columns(x, 0, 0.0f, s.value, 0, inputs);
-    copy_columns(x, inputs, 0.0f, h.value, 0, hidden);
+    lstm_input(x, s.x.value, s.begin, s.mean.value, h.value);
     gemm(a, x, false, w, true, {.pack_b = true});
   }
-  const Tensor gates = type == DType::f32 ? a : Tensor(a.shape(), type, s.device());
-  Var next_h(Tensor(state, type, s.device())), next_c(Tensor(state, DType::f32, s.device()));
+  const Tensor gates = type == DType::f32 ? a : Tensor(a.shape(), type, device);
+  Var next_h(Tensor(state, type, device)), next_c(Tensor(state, DType::f32, device));
   lstm_forward(next_h.value, next_c.value, gates, a, weights.bias, c.value);
   if (!records) return {next_h, next_c};
 
-  enum StepInput { kS, kH, kC };
+  enum StepInput { kX, kMean, kH, kC };
   record(
-      "lstm_cell", {&s, &h, &c}, {&next_h, &next_c},
-      [steps_ = weights.steps, index, w, w_ih, c_ = c.value, after = next_c.value,
-       gates](Backward& b) {
+      "lstm_cell", {&s.x, &s.mean, &h, &c}, {&next_h, &next_c},
+      [steps_ = weights.steps, index, w, w_ih, c_ = c.value, after = next_c.value, gates,
+       begin = s.begin, images](Backward& b) {
         const Shape shape = gates.shape();
         Tensor da;
         if (steps_ && index >= 0) {
@@ -156,19 +169,27 @@ std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
         const Tensor dc = b.wanted(kC) ? Tensor(c_.shape(), DType::f32, c_.device()) : Tensor();
         lstm_backward(da, dc, b.grad(0), b.grad(1), gates, after, c_);
         if (dc) b.add(kC, dc);
-        if (index < 0 && !b.wanted(kH)) {
-          if (!b.wanted(kS)) return;
-          const auto [ds, beta] = b.into(kS);
-          return gemm(ds, da, false, w_ih, false, {.beta = beta, .pack_b = true});
+        if (!b.wanted(kX) && !b.wanted(kMean) && !b.wanted(kH)) return;
+
+        const Tensor& weight = index < 0 && !b.wanted(kH) ? w_ih : w;
+        const Tensor ds_dh({shape[0], weight.dim(1)}, da.dtype(), da.device());
+        gemm(ds_dh, da, false, weight, false, {.pack_b = true});
+        const auto into = [&](StepInput input) {
+          return b.wanted(input) ? b.into(input) : Backward::Sum{};
+        };
+        if (const auto [dmean, beta] = into(kMean); dmean) {
+          const int64_t each = shape[0] / images;
+          sum_rows(dmean, beta, 1.0f, ds_dh,
+                   Rows{.groups = images,
+                        .group_stride = each * ds_dh.cols(),
+                        .rows = each,
+                        .row_stride = ds_dh.cols()},
+                   "lstm_mean_backward");
         }
-        if (!b.wanted(kS) && !b.wanted(kH)) return;
-        const Tensor dx({shape[0], w.dim(1)}, da.dtype(), da.device());
-        gemm(dx, da, false, w, false, {.pack_b = true});
-        for (const StepInput input : {kS, kH})
-          if (b.wanted(input)) {
-            const auto [part, beta] = b.into(input);
-            copy_columns(part, 0, beta, dx, input == kS ? 0 : w_ih.dim(1), part.cols());
-          }
+        const auto [dx, beta_x] = into(kX);
+        if (dx && beta_x == 0.0f) memory::zero(dx.raw(), dx.nbytes(), dx.device());
+        const auto [dh, beta_h] = into(kH);
+        if (dx || dh) lstm_input_backward(dx, begin, dh, beta_h, ds_dh);
       });
   return {next_h, next_c};
 }
@@ -176,6 +197,55 @@ std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c,
 namespace cpu {
 
 constexpr int64_t kRowGrain = 4;  // rows a piece owns
+
+void lstm_input(const Tensor& to, const Tensor& x, int64_t begin, const Tensor& mean,
+                const Tensor& h) {
+  const int64_t width = x.cols(), pitch = to.cols(), hidden = pitch - width;
+  const int64_t images = x.rank() == 3 ? x.dim(0) : 1, each = to.rows() / images;
+  dispatch(to.dtype(), [&]<typename T>() {
+    T* out = to.data<T>();
+    const T *in = x.data<T>(), *add = mean ? mean.data<T>() : nullptr,
+            *state = h ? h.data<T>() : nullptr;
+    parallel_for(to.rows(), kRowGrain, [=, rows = x.dim(-2)](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row) {
+        const int64_t image = row / each;
+        const T* from = in + (image * rows + begin + row % each) * width;
+        T* s = out + row * pitch;
+        if (add)
+          store_each(s, width, [from, mean_row = add + image * width](int64_t j) {
+            return static_cast<float>(from[j]) + static_cast<float>(mean_row[j]);
+          });
+        else
+          std::copy_n(from, width, s);
+        if (state) std::copy_n(state + row * hidden, hidden, s + width);
+      }
+    });
+  });
+}
+
+void lstm_input_backward(const Tensor& dx, int64_t begin, const Tensor& dh, float beta,
+                         const Tensor& dto) {
+  const int64_t pitch = dto.cols(), width = dx ? dx.cols() : pitch - dh.cols();
+  const int64_t images = dx && dx.rank() == 3 ? dx.dim(0) : 1, each = dto.rows() / images;
+  dispatch(dto.dtype(), [&]<typename T>() {
+    // A row of `to`: what it holds if factor is 1, plus from.
+    const auto add = [](const Tensor& to, int64_t row, float factor, const T* from) {
+      dispatch(to.dtype(), [&]<typename S>() {
+        S* out = to.data<S>() + row * to.cols();
+        store_each(out, to.cols(), [=](int64_t j) {
+          return (factor == 0.0f ? 0.0f : static_cast<float>(out[j])) + static_cast<float>(from[j]);
+        });
+      });
+    };
+    parallel_for(dto.rows(), kRowGrain, [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row) {
+        const T* from = dto.data<T>() + row * pitch;
+        if (dx) add(dx, row / each * dx.dim(-2) + begin + row % each, 1.0f, from);
+        if (dh) add(dh, row, beta, from + width);
+      }
+    });
+  });
+}
 
 // The loops below read and write up to ten arrays: ivdep stands for the overlap checks that the
 // compiler gives up on. (omp simd does too, but then g++ 12 does not vectorise stores of bf16.)

@@ -27,12 +27,25 @@ struct LstmWeights {
 LstmWeights lstm_weights(const Var& w_ih, const Var& w_hh, const Var& b_ih, const Var& b_hh,
                          int64_t steps);
 
+/// s of a step: rows [begin, end) of every image of x (B, N, D), plus the image's row of `mean`
+/// (B, 1, D) if there is one (LSPT: prompts and the mean patch token), or a matrix as it is.
+struct LstmInput {
+  LstmInput(const Var& s) : x(s), end(s.dim(0)) {}  // NOLINT: a matrix is an input
+  LstmInput(const Var& tokens, int64_t first, int64_t last, const Var& added = {})
+      : x(tokens), begin(first), end(last), mean(added) {}
+  Var x;
+  int64_t begin = 0, end;
+  Var mean = {};
+  int64_t images() const { return x.value.rank() == 3 ? x.dim(0) : 1; }
+};
+
 /// One step.
 ///   a  = s w_ih^T + b_ih + h w_hh^T + b_hh         gates in PyTorch's order i, f, g, o
 ///   i = sigmoid(a_i)  f = sigmoid(a_f)  g = tanh(a_g)  o = sigmoid(a_o)
 ///   c' = f c + i g     h' = o tanh(c')
-/// s (M, D), h (M, H) in the weights' dtype, c (M, H) f32; h and c may be none (zeros, the first
-/// step) -> {h', c'}, h' (M, H) in s's dtype, c' (M, H) f32. M is the same in every step.
+/// s (M, D), M = B (end - begin), h (M, H) in the weights' dtype, c (M, H) f32; h and c may be none
+/// (zeros, the first step) -> {h', c'}, h' (M, H) in s's dtype, c' (M, H) f32. M is the same in
+/// every step.
 /// Backward, with dC = dc' + dh' o (1 - tanh^2 c'):
 ///   da_i = dC g i (1 - i)   da_f = dC c f (1 - f)   da_g = dC i (1 - g^2)
 ///   da_o = dh' tanh(c') o (1 - o)
@@ -40,7 +53,17 @@ LstmWeights lstm_weights(const Var& w_ih, const Var& w_hh, const Var& b_ih, cons
 /// Keeps c, c' and the four gates (s's dtype). Throws Error if the sizes do not fit.
 /// Source: Hochreiter, Schmidhuber 1997, with the forget gate of Gers et al. 2000. That LSPT steps
 /// it along the blocks is *inferred* (Mo et al. 2024, arXiv:2402.17406).
-std::pair<Var, Var> lstm_cell(const Var& s, const Var& h, const Var& c, const LstmWeights& weights);
+std::pair<Var, Var> lstm_cell(const LstmInput& s, const Var& h, const Var& c,
+                              const LstmWeights& weights);
+
+/// to (M, D + H) = [s | h]: rows begin.. of each image of x (B, N, D) plus mean (B, 1, D), beside h
+/// (M, H); mean and h (then to is (M, D)) may be empty. One dtype.
+DECLARE_KERNEL(lstm_input, const Tensor& to, const Tensor& x, int64_t begin, const Tensor& mean,
+               const Tensor& h);
+/// Its gradients from those of `to`, (M, D + H): added to rows begin.. of each image of dx
+/// (B, N, D), written to dh (beta 0) or added (beta 1); either may be empty.
+DECLARE_KERNEL(lstm_input_backward, const Tensor& dx, int64_t begin, const Tensor& dh, float beta,
+               const Tensor& dto);
 
 /// h, c and gates (M, 4H) from a (M, 4H) f32 without its bias (4H); `previous` c may be empty,
 /// gates may be a itself.

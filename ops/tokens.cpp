@@ -1,5 +1,6 @@
 #include "ops/tokens.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/accumulate.h"
@@ -33,7 +34,7 @@ Var slice_tokens(const Var& x, int64_t begin, int64_t end) {
   });
 }
 
-Var splice(const Var& x, int64_t at, int64_t remove, const Var& rows) {
+Var splice(Var x, int64_t at, int64_t remove, const Var& rows) {
   require(x.value.rank() == 3 && at >= 0 && remove >= 0 && at + remove <= x.dim(1),
           "splice: rows [", at, ", ", at + remove, ") of ", x.shape());
   const int64_t batch = x.dim(0), width = x.dim(2), tail = x.dim(1) - at - remove;
@@ -43,19 +44,16 @@ Var splice(const Var& x, int64_t at, int64_t remove, const Var& rows) {
           "splice: ", rows.shape(), " ", name_of(rows.dtype()), " into ", x.shape(), " ",
           name_of(x.dtype()), ", expected (P, D) or (B, P, D)");
   const int64_t count = rows ? rows.dim(-2) : 0;
-  Tensor y({batch, at + count + tail, width}, x.dtype(), x.device());
-  copy_tokens(y, 0, 0.0f, x.value, 0, at);
+  Tensor y = x.value;
+  if (count != remove || x.value.use_count() > 2) {  // x's own, and y
+    y = Tensor({batch, at + count + tail, width}, x.dtype(), x.device());
+    copy_tokens(y, 0, 0.0f, x.value, 0, at);
+    copy_tokens(y, at + count, 0.0f, x.value, at + remove, tail);
+  }
   if (rows) copy_tokens(y, at, 0.0f, rows.value, 0, count);
-  copy_tokens(y, at + count, 0.0f, x.value, at + remove, tail);
   if (!recording({&x, &rows})) return y;
   enum Input { kX, kRows };
   return record("splice", {&x, &rows}, y, [at, remove, count, tail, shared](Backward& b) {
-    if (b.wanted(kX)) {
-      const auto [dx, beta] = b.into(kX);
-      if (beta == 0.0f && remove > 0) memory::zero(dx.raw(), dx.nbytes(), dx.device());
-      copy_tokens(dx, 0, beta, b.grad(), 0, at);
-      copy_tokens(dx, at + remove, beta, b.grad(), at + count, tail);
-    }
     if (b.wanted(kRows)) {
       const auto [drows, beta] = b.into(kRows);
       if (shared)
@@ -63,6 +61,15 @@ Var splice(const Var& x, int64_t at, int64_t remove, const Var& rows) {
       else
         copy_tokens(drows, 0, beta, b.grad(), at, count);
     }
+    if (!b.wanted(kX)) return;
+    if (count == remove && b.owns_grad()) {
+      copy_tokens(b.grad(), at, 0.0f, Tensor(), 0, count);
+      return b.add(kX, b.grad());
+    }
+    const auto [dx, beta] = b.into(kX);
+    if (beta == 0.0f && remove > 0) memory::zero(dx.raw(), dx.nbytes(), dx.device());
+    copy_tokens(dx, 0, beta, b.grad(), 0, at);
+    copy_tokens(dx, at + remove, beta, b.grad(), at + count, tail);
   });
 }
 
@@ -106,17 +113,19 @@ void copy_tokens(const Tensor& to, int64_t to_at, float beta, const Tensor& from
                  int64_t count) {
   const int64_t width = to.cols();
   const int64_t to_pitch = to.dim(1) * width;
-  const int64_t from_pitch = from.rank() == 2 ? 0 : from.dim(1) * width;
+  const int64_t from_pitch = !from || from.rank() == 2 ? 0 : from.dim(1) * width;
   dispatch(to.dtype(), [&]<typename S>() {
-    dispatch(from.dtype(), [&]<typename T>() {
+    dispatch(from ? from.dtype() : to.dtype(), [&]<typename T>() {
       S* out = to.data<S>() + to_at * width;
-      const T* in = from.data<T>() + from_at * width;
+      const T* in = from ? from.data<T>() + from_at * width : nullptr;
       parallel_for(to.dim(0) * count, 32, [=](int64_t begin, int64_t end) {
         for (int64_t r = begin; r < end; ++r) {
           const int64_t image = r / count, row = r % count * width;
           S* s = out + image * to_pitch + row;
-          const T* t = in + image * from_pitch + row;
-          copy_run(s, beta, t, width);
+          if (in)
+            copy_run(s, beta, in + image * from_pitch + row, width);
+          else
+            std::fill_n(s, width, S(0.0f));
         }
       });
     });

@@ -16,7 +16,9 @@ Var slice_tokens(const Var& x, int64_t begin, int64_t end);
 /// -> y (B, N - remove + P, D).
 /// dx is 0 in the removed rows; drows is dy in the inserted rows, summed over the batch (f32, in
 /// order) if shared. Keeps nothing. Throws Error if the sizes do not fit.
-Var splice(const Var& x, int64_t at, int64_t remove, const Var& rows);
+/// A replacement by as many rows writes them alone where nobody else holds x's memory (pass it by
+/// std::move), and backward clears them alone in dy's.
+Var splice(Var x, int64_t at, int64_t remove, const Var& rows);
 
 /// x (P, D) -> y (batch, P, D); dx is dy summed over the batch in f32, in order. Keeps nothing.
 Var expand(const Var& x, int64_t batch);
@@ -26,8 +28,8 @@ Var expand(const Var& x, int64_t batch);
 Var slice_rows(const Var& w, int64_t begin, int64_t end);
 
 /// Rows to_at.. of each image of `to` (B, N, D) = beta * themselves + rows from_at.. of the same
-/// image of `from` (B, M, D), or of `from` (M, D) for every image; `count` rows. beta is 0 or 1,
-/// the dtypes may differ.
+/// image of `from` (B, M, D), or of `from` (M, D) for every image, or zeros if `from` is empty;
+/// `count` rows. beta is 0 or 1, the dtypes may differ.
 DECLARE_KERNEL(copy_tokens, const Tensor& to, int64_t to_at, float beta, const Tensor& from,
                int64_t from_at, int64_t count);
 /// Columns to_at.. of `to` (M, ...) = beta * themselves + columns from_at.. of `from` (M, ...);

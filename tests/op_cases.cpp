@@ -100,6 +100,12 @@ void add_tokens(std::vector<OpCase>& t) {
   t.push_back({"splice replaces rows of each image",
                {{{2, 5, 3}}, {{2, 3, 3}}},
                [](const Vars& x, DType) -> Vars { return {splice(x[0], 1, 2, x[1])}; }});
+  t.push_back({"splice replaces rows in place",
+               {{{2, 5, 3}}, {{2, 2, 3}}},
+               [](const Vars& x, DType) -> Vars {
+                 const Var y = splice(add(x[0], x[0]), 1, 2, x[1]);
+                 return {add(y, y)};
+               }});
   t.push_back({"splice removes rows",
                {{{2, 5, 3}, false, false, {2, 2, 3}}},
                [](const Vars& x, DType) -> Vars { return {splice(x[0], 1, 2, {})}; }});
@@ -301,6 +307,25 @@ void add_lstm(std::vector<OpCase>& t) {
                3e-3});
   t.push_back({"lstm_cell, large", inputs(30, 40, 24),
                [](const Vars& x, DType) -> Vars { return both(step(x)); }});
+  const auto tokens = [](int64_t images, int64_t p, int64_t d, int64_t h) -> std::vector<Input> {
+    const int64_t m = images * p;
+    return {{{images, p + 3, d}}, {{images, 1, d}}, {{m, h}},        {{m, h}, kF32},
+            {{4 * h, d}},         {{4 * h, h}},     {{4 * h}, kF32}, {{4 * h}, kF32}};
+  };
+  const auto of_tokens = [](const Vars& x, DType) -> Vars {
+    const int64_t end = x[0].dim(1) - 2;
+    return both(
+        lstm_cell({x[0], 1, end, x[1]}, x[2], x[3], lstm_weights(x[4], x[5], x[6], x[7], 1)));
+  };
+  t.push_back({"lstm_cell of tokens and their mean", tokens(2, 3, 4, 2), of_tokens});
+  t.push_back({"lstm_cell of tokens and their mean, large", tokens(10, 3, 8, 8), of_tokens});
+  t.push_back({"lstm_cell of tokens from nothing, then of other ones",
+               {{{2, 5, 4}}, {{2, 1, 4}}, {{8, 4}}, {{8, 2}}, {{8}, kF32}, {{8}, kF32}},
+               [](const Vars& x, DType) -> Vars {
+                 const LstmWeights weights = lstm_weights(x[2], x[3], x[4], x[5], 1);
+                 const auto [h, c] = lstm_cell({x[0], 1, 4, x[1]}, {}, {}, weights);
+                 return both(lstm_cell({x[0], 2, 5}, h, c, weights));
+               }});
   for (OpCase& c : t)
     if (c.name.starts_with("lstm_cell")) c.products = true;
 }

@@ -100,8 +100,9 @@ std::vector<OpCase> vit_base_cases(int64_t images) {
                [](const Vars& v, DType) -> Vars {
                  return {attention(v[0], heads, {.temperature = v[1], .temperature_index = 1})};
                }});
-  t.push_back({"lstm_cell",
-               {{{b * prompts, d}},
+  t.push_back({"lstm_cell of tokens and their mean",
+               {{{b, prompts + tokens, d}},
+                {{b, 1, d}},
                 {{b * prompts, d}},
                 {{b * prompts, d}, kF32},
                 {{4 * d, d}},
@@ -109,8 +110,8 @@ std::vector<OpCase> vit_base_cases(int64_t images) {
                 {{4 * d}, kF32},
                 {{4 * d}, kF32}},
                [](const Vars& v, DType) -> Vars {
-                 const auto [h, c] =
-                     lstm_cell(v[0], v[1], v[2], lstm_weights(v[3], v[4], v[5], v[6], 1));
+                 const auto [h, c] = lstm_cell({v[0], 1, 1 + prompts, v[1]}, v[2], v[3],
+                                               lstm_weights(v[4], v[5], v[6], v[7], 1));
                  return {h, c};
                }});
   return t;

@@ -139,16 +139,17 @@ TEST_CASE("only train/ prints or exits") {
 
 TEST_CASE("every line that \"A step, followed\" points to holds the words beside it") {
   const std::string text = text_of("train/a_step.md");
-  const std::regex link("\\]\\(\\.\\./([^#)]+)#L([0-9]+)\\): `([^`]+)`");
+  const std::regex link("\\[[^\\]]*:([0-9]+)\\]\\(\\.\\./([^#)]+)#L([0-9]+)\\): `([^`]+)`");
   int links = 0;
   for (std::sregex_iterator at(text.begin(), text.end(), link), end; at != end; ++at, ++links) {
-    const std::string path = (*at)[1], words = (*at)[3];
+    const std::string path = (*at)[2], words = (*at)[4];
     std::ifstream file(path);
     int number = 0, there = 0;
     for (std::string line; std::getline(file, line);)
       if (++number; line.find(words) != std::string::npos && there == 0) there = number;
     INFO(path, ": `", words, "` is in line ", there);
-    CHECK(std::to_string(there) == (*at)[2]);
+    CHECK(std::to_string(there) == (*at)[1]);
+    CHECK(std::to_string(there) == (*at)[3]);
   }
   CHECK(links == 12);
 }

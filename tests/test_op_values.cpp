@@ -39,7 +39,7 @@ TEST_CASE("lstm_cell computes the gates in the order i, f, g, o") {
   const Tensor c = random_tensor({m, n}, 2);
   const Tensor w = random_tensor({4 * n, d}, 3), u = random_tensor({4 * n, n}, 4);
   const Tensor b = random_tensor({4 * n}, 5), v = random_tensor({4 * n}, 6);
-  const auto [next_h, next_c] = lstm_cell(s, h, c, lstm_weights(w, u, b, v, 1));
+  const auto [next_h, next_c] = lstm_cell(Var(s), h, c, lstm_weights(w, u, b, v, 1));
   for (int64_t row = 0; row < m; ++row)
     for (int64_t j = 0; j < n; ++j) {
       double a[4];

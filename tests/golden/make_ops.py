@@ -80,6 +80,15 @@ def lstm_steps(x, *weights):
     return h
 
 
+def lstm_tokens(x, mean, *rest):
+    return lstm((x[:, 1:-2] + mean).flatten(0, 1), *rest)
+
+
+def lstm_tokens_again(x, mean, *weights):
+    first = lstm((x[:, 1:4] + mean).flatten(0, 1), None, None, *weights)
+    return lstm(x[:, 2:5].flatten(0, 1), *first, *weights)
+
+
 def splice(x, at, remove, rows):
     rows = rows if rows is None or rows.dim() == 3 else rows.expand(x.shape[0], -1, -1)
     return torch.cat([x[:, :at], *([] if rows is None else [rows]), x[:, at + remove:]], 1)
@@ -135,6 +144,7 @@ OPS = {
     "slice_tokens": lambda x: x[:, 1:4],
     "splice inserts shared rows": lambda x, rows: splice(x, 1, 0, rows),
     "splice replaces rows of each image": lambda x, rows: splice(x, 1, 2, rows),
+    "splice replaces rows in place": lambda x, rows: 2 * splice(2 * x, 1, 2, rows),
     "splice removes rows": lambda x: splice(x, 1, 2, None),
     "expand": lambda x: x.expand(3, -1, -1),
     "slice_rows": lambda x: x[1:4],
@@ -168,6 +178,8 @@ OPS = {
     "lstm_cell of which only h is read": lambda *v: lstm(*v)[0],
     "lstm_cell of which only c is read": lambda *v: lstm(*v)[1],
     "lstm_cell from nothing, then again with the same weights": lstm_again,
+    "lstm_cell of tokens and their mean": lstm_tokens,
+    "lstm_cell of tokens from nothing, then of other ones": lstm_tokens_again,
     "lstm_cell, four steps of which the last is not read": lstm_steps,
 }
 
