@@ -48,8 +48,7 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
                   Tensor dqkv, dquery, dprompt, dtemperature;
                   if (b.wanted(kQkv) || b.wanted(kQuery)) dqkv = Tensor(qkv_.shape(), type, device);
                   if (dqkv && inputs.query) dquery = Tensor(inputs.query.shape(), type, device);
-                  if (b.wanted(kPrompt))
-                    dprompt = Tensor({batch, prompt_.dim(-2), 2 * width}, DType::f32, device);
+                  if (b.wanted(kPrompt)) dprompt = Tensor(prompt_.shape(), DType::f32, device);
                   if (b.wanted(kTemperature))
                     dtemperature = Tensor({batch, inputs.heads}, DType::f32, device);
                   count_operations((dqkv ? 4 : 3) * product);
@@ -57,16 +56,7 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
                                      inputs);
                   if (b.wanted(kQkv)) b.add(kQkv, dqkv);
                   if (b.wanted(kQuery)) b.add(kQuery, dquery);
-                  if (b.wanted(kPrompt)) {
-                    if (prompt_.rank() == 3) {
-                      b.add(kPrompt, dprompt);
-                    } else {  // shared: the images' sum
-                      const Tensor sum(prompt_.shape(), DType::f32, device);
-                      column_sum(sum.reshape({prompt_.numel()}),
-                                 dprompt.reshape({batch, prompt_.numel()}), 0.0f);
-                      b.add(kPrompt, sum);
-                    }
-                  }
+                  if (dprompt) b.add(kPrompt, dprompt);
                   if (b.wanted(kTemperature)) {
                     const Tensor total({1}, DType::f32, device);
                     column_sum(total, dtemperature.reshape({dtemperature.numel(), 1}), 0.0f);
@@ -76,6 +66,16 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
                     accumulate(dt.slice(at, at + 1), total, 1.0f);
                   }
                 });
+}
+
+Tensor image_shares(const Tensor& dprompt, int64_t batch) {
+  if (!dprompt || dprompt.rank() == 3) return dprompt;
+  return Tensor({batch, dprompt.dim(0), dprompt.dim(1)}, DType::f32, dprompt.device());
+}
+
+void sum_shares(const Tensor& dprompt, const Tensor& shares) {
+  if (dprompt && dprompt.rank() == 2)
+    column_sum(dprompt, shares.reshape({shares.dim(0), dprompt.numel()}), 0.0f);
 }
 
 }  // namespace lspt

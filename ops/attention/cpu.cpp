@@ -192,6 +192,7 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
                         const Tensor& log_sum, const AttentionInputs& inputs) {
   dispatch(dy.dtype(), [&]<typename T>() {
     const Heads<T> h(inputs);
+    const Tensor prompt_shares = image_shares(dprompt, h.batch);
     const auto make = [&] { return BackwardRoom(h.queries, h.padded, h.depth, dtype_of<T>); };
     for_each_head(h, make, [&](int64_t image, int64_t head, BackwardRoom& room) {
       auto& [q, k, v, g, p, ds, scores, dp, one_row, dq, dk, dv, products] = room;
@@ -220,8 +221,8 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
       const auto scatter = [&](const Tensor& grad, int which) {
         const float* rows = grad.data<float>();
         if (which > 0 && h.prompts > 0) {
-          if (dprompt) {
-            float* to = dprompt.data<float>() + image * h.prompts * 2 * h.width +
+          if (prompt_shares) {
+            float* to = prompt_shares.data<float>() + image * h.prompts * 2 * h.width +
                         (which - 1) * h.width + head * h.depth;
             for (int64_t i = 0; i < h.prompts; ++i)
               std::copy_n(rows + i * h.depth, h.depth, to + i * 2 * h.width);
@@ -243,6 +244,7 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
         scatter(dq, 0);
       }
     });
+    sum_shares(dprompt, prompt_shares);
   });
 }
 

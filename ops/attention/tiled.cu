@@ -224,7 +224,8 @@ void tiled_attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor
   head_dots(dot, dy, y);
   dispatch(dy.dtype(), [&]<typename T>() {
     const tiled_cu::Parts<const T, const T> from(in, in.qkv, in.query, in.prompt);
-    const tiled_cu::Parts<float, T> to(in, dqkv, dquery, dprompt);
+    const Tensor prompt_shares = image_shares(dprompt, in.qkv.dim(0));
+    const tiled_cu::Parts<float, T> to(in, dqkv, dquery, prompt_shares);
     const auto& [q, k, v] = from.side;
     const Input<T> dout{{}, rows_of<const T>(dy), 0, q.count};
     tiled_cu::with_depth(s.depth, [&]<int D>() {
@@ -248,6 +249,7 @@ void tiled_attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor
         launch(tiled_cu::backward_keys<D, T>, dim3(heads, blocks(wanted, kRows)), 32 * kWarps,
                to.side[1], to.side[2], q, k, v, dout, log_sum.data<float>(), dot.data<float>(), s);
     });
+    sum_shares(dprompt, prompt_shares);
   });
 }
 
