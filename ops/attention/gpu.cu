@@ -143,7 +143,7 @@ void attention_backward(const Tensor& dy, const Tensor& dqkv, const Tensor& dque
     gpu_cu::copy(rows_of<float>(dprompt), rows_of<const bf16>(djoined), f.batch, f.prompts,
                  2 * f.width);
   else if (djoined && dprompt)  // an image's prompt rows are neighbours: one long row
-    sum_rows(dprompt, 0.0f, 1.0f, djoined, {.rows = f.batch, .row_stride = f.problem.kv_image},
+    sum_rows(dprompt, 0.0f, 1.0f, djoined, Rows{.rows = f.batch, .row_stride = f.problem.kv_image},
              "attention_prompts_backward");
   if (djoined && dqkv)
     gpu_cu::copy(rows_of<bf16>(dqkv, 0, f.kv_column), rows_of<const bf16>(djoined, f.prompts),
