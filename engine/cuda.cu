@@ -80,6 +80,7 @@ struct Profile {
     const char* name;
     int64_t bytes, operations;
     cudaEvent_t begin, end;
+    int64_t launches = 0;
   };
   bool on = false;
   int depth = 0;  // of ops under way
@@ -168,7 +169,7 @@ OpScope::OpScope(const char* name, int64_t bytes, int64_t operations)
   if (!profile.on || profile.depth++ > 0) return;  // an op inside another is part of it
   record_ = profile.records.size();
   const cudaEvent_t begin = profile.event();
-  profile.records.push_back({name, bytes, operations, begin, {}});
+  profile.records.push_back({name, bytes, operations, begin, {}, 0});
 }
 
 OpScope::~OpScope() {
@@ -179,6 +180,7 @@ OpScope::~OpScope() {
 }
 
 void launched() {
+  if (profile.on && profile.depth > 0) ++profile.records.back().launches;
   static const bool wait = [] {
     const char* value = std::getenv("LSPT_CUDA_SYNC");
     return value && std::string(value) == "1";
@@ -271,7 +273,7 @@ std::vector<OpTime> stop_profile() {
     float milliseconds = 0;
     LSPT_CHECK(cudaEventElapsedTime(&milliseconds, record.begin, record.end));
     sum.name = record.name;
-    ++sum.calls;
+    sum.launches += record.launches;
     sum.milliseconds += static_cast<double>(milliseconds);
     sum.operations += static_cast<double>(record.operations);
     sum.bytes += static_cast<double>(record.bytes);

@@ -52,7 +52,7 @@ void replay(const std::shared_ptr<void>& graph);
 /// do.
 struct OpTime {
   std::string name;
-  int64_t calls = 0;
+  int64_t launches = 0;  ///< kernels and calls of libraries
   double milliseconds = 0, operations = 0, bytes = 0;
 };
 void start_profile();

@@ -16,11 +16,8 @@
 
 namespace lspt {
 
-/// e^x to 2e-7. Outside [-80, 88.3] the value at that end: 1.8e-35 and 2.2e38, never 0 or infinity,
-/// and so far from the smallest normal number that products with it are not subnormal, which
-/// processors compute a hundred times slower. NaN stays NaN.
-inline float exp_approx(float x) {
-  x = std::max(std::min(x, 88.3f), -80.0f);
+/// e^x to 2e-7 for x in [-87, 88].
+inline float exp_within(float x) {
   // x = n ln 2 + r, |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds to an integer, which then is in the
   // low bits of t: shifted into the exponent field they are 2^n.
   const float t = x * 1.44269504f + 12582912.0f;
@@ -34,6 +31,11 @@ inline float exp_approx(float x) {
   const float scale = std::bit_cast<float>((std::bit_cast<uint32_t>(t) + 127u) << 23);
   return (p * (r * r) + r + 1.0f) * scale;
 }
+
+/// The same for any x. Outside [-80, 88.3] the value at that end: 1.8e-35 and 2.2e38, never 0 or
+/// infinity, and so far from the smallest normal number that products with it are not subnormal,
+/// which processors compute a hundred times slower. NaN stays NaN.
+inline float exp_approx(float x) { return exp_within(std::max(std::min(x, 88.3f), -80.0f)); }
 
 /// 1 / (1 + e^-x) to 3e-7.
 inline float sigmoid(float x) { return 1.0f / (1.0f + exp_approx(-x)); }
@@ -95,8 +97,12 @@ inline Normal normal(float x) {
     const float tail = e * normal_tail(1.0f / (1.0f + 0.35f * std::abs(x)));
     return {x < 0.0f ? tail : 1.0f - tail, 0.398942280f * e};
   } else {
-    const LogTail log = normal_log_tail(std::min(std::abs(x), 8.0f));
-    const float tail = exp_approx(log.value);
+    // min(|x|, 8) by the bits of both, which is one instruction: that of floats minds NaN, which
+    // here becomes 8, as x itself is a factor of all that is made of this.
+    const uint32_t size = std::bit_cast<uint32_t>(x) & 0x7fffffffu;
+    const float a = std::bit_cast<float>(std::min(size, std::bit_cast<uint32_t>(8.0f)));
+    const LogTail log = normal_log_tail(a);
+    const float tail = exp_within(log.value);
     return {x < 0.0f ? tail : 1.0f - tail, -tail * log.slope};
   }
 }

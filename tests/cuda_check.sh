@@ -5,9 +5,10 @@
 #
 #   sh tests/cuda_check.sh [FOLDER]     where logs and results go (default: cuda_check)
 #
-# Environment: DEPS_PREFIX, CUDA_HOME, CUDNN_HOME and ARCH as for make; PEER="python3 SCRIPT", a
-# PyTorch benchmark with the flags --modes --batch --prompts --dtype --impl --smart --iters --out, to
-# be run beside ours on the same card: the last column is ours by the best of its lines; QUICK=1 leaves out the sanitizers and the larger batch.
+# Environment: DEPS_PREFIX, CUDA_HOME, CUDNN_HOME and ARCH as for make; QUICK=1 leaves out the
+# sanitizers and the larger batch. Where python3 has torch, the same steps in PyTorch
+# (tests/peers/vpt_step.py) run on the same card, and on two of its processors: the last column is
+# ours by the best of theirs.
 set -u
 
 out=${1:-cuda_check}
@@ -80,13 +81,27 @@ if [ "${QUICK:-0}" != 1 ]; then
   bench forward,vpt-deep,lspt,full 128 50
   bench vpt-deep,lspt 64 100
 fi
-if [ -n "${PEER:-}" ]; then
-  : >"$out/peer.jsonl"
-  step "peer, eager" 90 peer.log $PEER --modes forward,linear,vpt_deep,lspt,fullft --batch 64 \
-    --prompts 50 --dtype autocast,bf16 --impl eager --iters 20 --out "$out/peer.jsonl"
-  step "peer, compiled, plain and with savings by hand" 200 peer2.log $PEER --modes forward,vpt_deep,lspt,fullft \
-    --batch 64 --prompts 50 --dtype bf16 --impl compile --smart --iters 20 --out "$out/peer.jsonl"
-fi
+# peer NAME FLAGS...: its lines beside ours.
+: >"$out/peer.jsonl"
+peer() {
+  name=$1
+  shift
+  python3 -c 'import torch' 2>/dev/null || { row "PyTorch, $name" "NOT RUN: python3 has no torch"; return; }
+  step "PyTorch, $name" 100 peer.tmp $on python3 tests/peers/vpt_step.py --prompts 50 --classes 100 "$@"
+  grep '^{' "$out/peer.tmp" >>"$out/peer.jsonl"
+}
+on=""
+peer "autocast" --device cuda --batch 64 --iterations 20 --dtype autocast --methods forward,linear,vpt-deep,lspt,full
+peer "bf16" --device cuda --batch 64 --iterations 20 --dtype bf16 --methods forward,linear,vpt-deep,lspt,full
+peer "bf16, compiled" --device cuda --batch 64 --iterations 20 --dtype bf16 --compile --methods forward,vpt-deep,lspt,full
+peer "bf16, compiled, savings by hand" --device cuda --batch 64 --iterations 20 --dtype bf16 --compile --smart --methods forward,vpt-deep,lspt
+# The processor of the same machine, two of its cores.
+on="taskset -c 0,1"
+step "bench on two cores" 60 bench.tmp $on build/lspt bench --device cpu --model vit_base_patch16_224 \
+  --method forward,vpt-deep,lspt --batch-size 8 --prompts 50 --classes 100 --dtype bf16 --iterations 3 --warmup 1 --threads 2 --json
+grep '^{' "$out/bench.tmp" >>"$out/bench.jsonl"
+peer "two cores, bf16" --device cpu --batch 8 --iterations 3 --warmup 1 --threads 2 --dtype bf16 --methods forward,vpt-deep,lspt
+peer "two cores, autocast" --device cpu --batch 8 --iterations 3 --warmup 1 --threads 2 --dtype autocast --methods forward,vpt-deep,lspt
 if [ "${QUICK:-0}" != 1 ] && command -v compute-sanitizer >/dev/null 2>&1; then
   # racecheck does not know the asynchronous barriers of cuDNN's own kernels: hazards there are none.
   others=""
@@ -103,25 +118,26 @@ echo
 echo "==== summary, $(($(date +%s) - began)) s ===="
 cat "$table"
 value() { printf '%s' "$1" | grep -o "\"$2\":[^,}]*" | head -n 1 | cut -d: -f2 | tr -d '"'; }
-# Our lines, each with the best of the peer's of its method, batch and prompts.
+# Our lines, each with the best of the peer's of its method and batch (of 50 prompts where it has any).
 best() { # METHOD BATCH PROMPTS
-  mode=$(echo "$1" | sed 's/-/_/; s/^full$/fullft/')
-  [ -s "$out/peer.jsonl" ] && while read -r line; do
-    [ "$(value "$line" mode | tr -d ' ')" = "$mode" ] && [ "$(value "$line" batch | tr -d ' ')" = "$2" ] || continue
-    case $mode in linear | fullft) ;; *) [ "$(value "$line" P | tr -d ' ')" = "$3" ] || continue ;; esac
-    value "$line" img_s && echo
+  case $3 in 0 | 50) ;; *) return ;; esac
+  while read -r line; do
+    [ "$(value "$line" method | tr -d ' ')" = "$1" ] && [ "$(value "$line" batch | tr -d ' ')" = "$2" ] &&
+      value "$line" images_per_second && echo
   done <"$out/peer.jsonl" | sort -g | tail -n 1
 }
 while read -r line; do
   method=$(value "$line" method) batch=$(value "$line" batch_size) prompts=$(value "$line" prompts)
   ours=$(value "$line" images_per_second) theirs=$(best "$method" "$batch" "$prompts")
-  printf '%-10s batch %-4s prompts %-4s %9.1f images/s  %5.1f%% of %.0f GFLOP/s  %6.0f MiB  %s\n' "$method" "$batch" "$prompts" \
+  printf '%-4s %-10s batch %-4s prompts %-4s %9.1f images/s  %5.1f%% of %.0f GFLOP/s  %6.0f MiB  %4s launches  %s\n' \
+    "$(value "$line" device | cut -c 1-4)" "$method" "$batch" "$prompts" \
     "$ours" "$(value "$line" fraction_of_peak | awk '{print 100 * $1}')" "$(value "$line" gemm_peak_gflops)" \
-    "$(value "$line" peak_memory_mib)" "$(echo "$ours $theirs" | awk 'NF == 2 { printf "%.2f of the peer at its best", $1 / $2 }')"
+    "$(value "$line" peak_memory_mib)" "$(value "$line" launches)" \
+    "$(echo "$ours $theirs" | awk 'NF == 2 { printf "%.2f of PyTorch at its best", $1 / $2 }')"
 done <"$out/bench.jsonl"
-[ -s "$out/peer.jsonl" ] && while read -r line; do
-  printf 'peer %-10s batch %-4s %-8s %-8s savings %-6s %9s images/s %8s MiB\n' "$(value "$line" mode | tr -d ' ')" \
-    "$(value "$line" batch)" "$(value "$line" dtype)" "$(value "$line" impl)" "$(value "$line" smart)" \
-    "$(value "$line" img_s)" "$(value "$line" peak_mib)"
+while read -r line; do
+  printf 'PyTorch %-10s batch %-4s %-9s compiled %-6s by hand %-6s %9s images/s %8s MiB\n' \
+    "$(value "$line" method | tr -d ' ')" "$(value "$line" batch)" "$(value "$line" dtype)" \
+    "$(value "$line" compiled)" "$(value "$line" smart)" "$(value "$line" images_per_second)" "$(value "$line" peak_memory_mib)"
 done <"$out/peer.jsonl"
 ! grep -qE "FAILED|NOT FINISHED" "$table"

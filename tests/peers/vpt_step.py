@@ -130,6 +130,8 @@ def measure(method, o):
     if o.dtype == "bf16":
         images = images.bfloat16()
     labels = torch.arange(o.batch, device=o.device) * 7 % o.classes
+    if o.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     seconds = []
     for i in range(o.warmup + o.iterations):
         begin = time.perf_counter()
@@ -151,7 +153,9 @@ def measure(method, o):
     print(json.dumps({"peer": "torch " + torch.__version__, "method": method, "prompts": prompts,
                       "batch": o.batch, "dtype": o.dtype, "compiled": o.compile, "smart": o.smart,
                       "threads": torch.get_num_threads(), "ms": round(1e3 * median, 1),
-                      "images_per_second": round(o.batch / median, 2)}), flush=True)
+                      "images_per_second": round(o.batch / median, 2),
+                      "peak_memory_mib": torch.cuda.max_memory_allocated() // 2**20
+                      if o.device == "cuda" else None}), flush=True)
 
 
 def main():

@@ -119,12 +119,30 @@ double floor_ms(const cuda::OpTime& op, const Peak& peak) {
   return std::max(op.operations / peak.gflops * 1e-6, op.bytes / peak.gigabytes_a_second * 1e-6);
 }
 
+int64_t launches_of(const Result& result) {
+  int64_t sum = 0;
+  for (const cuda::OpTime& op : result.ops) sum += op.launches;
+  return sum;
+}
+
+/// The share of a step's time that products take.
+double share_of_products(const Result& result) {
+  double all = 0, products = 0;
+  for (const cuda::OpTime& op : result.ops) {
+    all += op.milliseconds;
+    if (op.name == "gemm") products += op.milliseconds;
+  }
+  return all > 0 ? products / all : 0;
+}
+
 void print_ops(const Result& result, const Peak& peak) {
   if (result.ops.empty()) return;
-  std::printf("  %-28s %5s %9s %9s %6s\n", "one step by op", "calls", "ms", "floor ms", "ratio");
+  std::printf("  one step: %lld launches, %.1f%% of the time in products\n",
+              static_cast<long long>(launches_of(result)), 100 * share_of_products(result));
+  std::printf("  %-28s %8s %9s %9s %6s\n", "by op", "launches", "ms", "floor ms", "ratio");
   for (const cuda::OpTime& op : result.ops)
-    std::printf("  %-28s %5lld %9.3f %9.3f %6.2f\n", op.name.c_str(),
-                static_cast<long long>(op.calls), op.milliseconds, floor_ms(op, peak),
+    std::printf("  %-28s %8lld %9.3f %9.3f %6.2f\n", op.name.c_str(),
+                static_cast<long long>(op.launches), op.milliseconds, floor_ms(op, peak),
                 op.milliseconds > 0 ? floor_ms(op, peak) / op.milliseconds : 0.0);
 }
 
@@ -183,10 +201,13 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
                                    {"ms_min", 1e3 * result.seconds.front()},
                                    {"ms_max", 1e3 * result.seconds.back()},
                                    {"trainable_parameters", result.trainable}};
-    if (gpu) line["copy_gb_per_second"] = peak.gigabytes_a_second;
+    if (gpu)
+      line.update({{"copy_gb_per_second", peak.gigabytes_a_second},
+                   {"launches", launches_of(result)},
+                   {"share_of_products", share_of_products(result)}});
     for (const cuda::OpTime& op : result.ops)
       line["ops"].push_back({{"op", op.name},
-                             {"calls", op.calls},
+                             {"launches", op.launches},
                              {"ms", op.milliseconds},
                              {"floor_ms", floor_ms(op, peak)}});
     std::printf("%s\n", line.dump().c_str());
