@@ -3,6 +3,7 @@
 #include "engine/accumulate.h"
 #include "engine/gemm.h"
 #include "engine/memory.h"
+#include "engine/sum_rows.h"
 #include "ops/linear.h"
 
 namespace lspt {
@@ -40,32 +41,33 @@ Var attention(const Var& qkv, int heads, const AttentionOptions& options) {
 
   const Tensor kept_y = y.device() == Device::cpu ? Tensor() : y;
   enum Input { kQkv, kQuery, kPrompt, kTemperature };
-  return record("attention", {&qkv, &query, &prompt, &options.temperature}, y,
-                [inputs, kept_y, log_sum, batch, width, product](Backward& b) {
-                  const Tensor &qkv_ = inputs.qkv, &prompt_ = inputs.prompt;
-                  const DType type = qkv_.dtype();
-                  const Device device = qkv_.device();
-                  Tensor dqkv, dquery, dprompt, dtemperature;
-                  if (b.wanted(kQkv) || b.wanted(kQuery)) dqkv = Tensor(qkv_.shape(), type, device);
-                  if (dqkv && inputs.query) dquery = Tensor(inputs.query.shape(), type, device);
-                  if (b.wanted(kPrompt)) dprompt = Tensor(prompt_.shape(), DType::f32, device);
-                  if (b.wanted(kTemperature))
-                    dtemperature = Tensor({batch, inputs.heads}, DType::f32, device);
-                  count_operations((dqkv ? 4 : 3) * product);
-                  attention_backward(b.grad(), dqkv, dquery, dprompt, dtemperature, kept_y, log_sum,
-                                     inputs);
-                  if (b.wanted(kQkv)) b.add(kQkv, dqkv);
-                  if (b.wanted(kQuery)) b.add(kQuery, dquery);
-                  if (dprompt) b.add(kPrompt, dprompt);
-                  if (b.wanted(kTemperature)) {
-                    const Tensor total({1}, DType::f32, device);
-                    column_sum(total, dtemperature.reshape({dtemperature.numel(), 1}), 0.0f);
-                    const auto [dt, beta] = b.into(kTemperature);
-                    if (beta == 0.0f) memory::zero(dt.raw(), dt.nbytes(), device);
-                    const int64_t at = inputs.temperature_index;
-                    accumulate(dt.slice(at, at + 1), total, 1.0f);
-                  }
-                });
+  return record(
+      "attention", {&qkv, &query, &prompt, &options.temperature}, y,
+      [inputs, kept_y, log_sum, batch, width, product](Backward& b) {
+        const Tensor &qkv_ = inputs.qkv, &prompt_ = inputs.prompt;
+        const DType type = qkv_.dtype();
+        const Device device = qkv_.device();
+        Tensor dqkv, dquery, dprompt, dtemperature;
+        if (b.wanted(kQkv) || b.wanted(kQuery)) dqkv = Tensor(qkv_.shape(), type, device);
+        if (dqkv && inputs.query) dquery = Tensor(inputs.query.shape(), type, device);
+        if (b.wanted(kPrompt))
+          dprompt = Tensor(prompt_.shape(), prompt_.rank() == 2 ? type : DType::f32, device);
+        if (b.wanted(kTemperature))
+          dtemperature = Tensor({batch, inputs.heads}, DType::f32, device);
+        count_operations((dqkv ? 4 : 3) * product);
+        attention_backward(b.grad(), dqkv, dquery, dprompt, dtemperature, kept_y, log_sum, inputs);
+        if (b.wanted(kQkv)) b.add(kQkv, dqkv);
+        if (b.wanted(kQuery)) b.add(kQuery, dquery);
+        if (dprompt) b.add(kPrompt, dprompt);
+        if (b.wanted(kTemperature)) {
+          const Tensor total({1}, DType::f32, device);
+          column_sum(total, dtemperature.reshape({dtemperature.numel(), 1}), 0.0f);
+          const auto [dt, beta] = b.into(kTemperature);
+          if (beta == 0.0f) memory::zero(dt.raw(), dt.nbytes(), device);
+          const int64_t at = inputs.temperature_index;
+          accumulate(dt.slice(at, at + 1), total, 1.0f);
+        }
+      });
 }
 
 Tensor image_shares(const Tensor& dprompt, int64_t batch) {
@@ -75,7 +77,9 @@ Tensor image_shares(const Tensor& dprompt, int64_t batch) {
 
 void sum_shares(const Tensor& dprompt, const Tensor& shares) {
   if (dprompt && dprompt.rank() == 2)
-    column_sum(dprompt, shares.reshape({shares.dim(0), dprompt.numel()}), 0.0f);
+    sum_rows(dprompt, 0.0f, 1.0f, shares,
+             Rows{.rows = shares.dim(0), .row_stride = dprompt.numel()},
+             "attention_prompts_backward");
 }
 
 }  // namespace lspt

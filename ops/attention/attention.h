@@ -38,9 +38,9 @@ struct AttentionInputs {
 
 DECLARE_KERNEL(attention_forward, const Tensor& y, const Tensor& log_sum,
                const AttentionInputs& inputs);
-/// dqkv, dquery in their inputs' layouts; dprompt f32 in its input's shape, where it is shared the
-/// images' sum in their order; dtemperature (B, heads) f32, each image's and head's share. dqkv
-/// empty: only dprompt and dtemperature. y may be empty on the CPU.
+/// dqkv, dquery in their inputs' layouts; dprompt (B, P, 2D) f32, or for shared prompts (P, 2D) of
+/// any dtype, the images' sum in their order; dtemperature (B, heads) f32, each image's and head's
+/// share. dqkv empty: only dprompt and dtemperature. y may be empty on the CPU.
 DECLARE_KERNEL(attention_backward, const Tensor& dy, const Tensor& dqkv, const Tensor& dquery,
                const Tensor& dprompt, const Tensor& dtemperature, const Tensor& y,
                const Tensor& log_sum, const AttentionInputs& inputs);
