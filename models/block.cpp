@@ -1,6 +1,7 @@
 #include "models/block.h"
 
 #include "ops/attention/class_row.h"
+#include "ops/gelu.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/tokens.h"
@@ -34,8 +35,20 @@ Var transformer_block(const BlockWeights& w, int heads, float eps, const Var& in
   };
   AttentionOptions attention_options{.temperature = options.temperature,
                                      .temperature_index = options.temperature_index};
-  const auto keys_values = [&](const Var& rows) {
-    return linear(rows, slice_rows(w.qkv_weight, d, 3 * d), slice_rows(w.qkv_bias, d, 3 * d));
+  const Side* const side = options.side;
+  // Projections first.. of rows, queries, keys and values in this order.
+  const auto projected = [&](const Var& rows, Projection first, int count) {
+    const int64_t at = static_cast<int64_t>(first) * d;
+    Var y = count == 3 ? linear(rows, w.qkv_weight, w.qkv_bias)
+                       : linear(rows, slice_rows(w.qkv_weight, at, at + count * d),
+                                slice_rows(w.qkv_bias, at, at + count * d));
+    return side ? side->projected(options.index, first, count, rows, std::move(y)) : y;
+  };
+  const auto keys_values = [&](const Var& rows) { return projected(rows, Projection::key, 2); };
+  const auto layer = [&](const Var& rows, Projection which, const Var& weight, const Var& bias,
+                         const LinearOptions& fused) {
+    Var y = linear(rows, weight, bias, fused);
+    return side ? side->projected(options.index, which, 1, rows, std::move(y)) : y;
   };
   if (options.prompts)
     attention_options.prompt_kv = keys_values(norm(options.prompts, w.norm1_weight, w.norm1_bias));
@@ -50,26 +63,33 @@ Var transformer_block(const BlockWeights& w, int heads, float eps, const Var& in
   if (options.class_only) {
     x = slice_tokens(input, 0, 1);
     const Var n = norm(input, w.norm1_weight, w.norm1_bias);
-    attention_options.query =
-        linear(slice_tokens(n, 0, 1), slice_rows(w.qkv_weight, 0, d), slice_rows(w.qkv_bias, 0, d));
+    attention_options.query = projected(slice_tokens(n, 0, 1), Projection::query, 1);
     const Var kv = keys_values(n);
     look(kv);
     mixed = attention(kv, heads, attention_options);
   } else {
-    Var qkv = linear(norm(input, w.norm1_weight, w.norm1_bias), w.qkv_weight, w.qkv_bias);
+    const auto qkv_of = [&](const Var& rows) {
+      return projected(norm(rows, w.norm1_weight, w.norm1_bias), Projection::query, 3);
+    };
+    Var qkv = qkv_of(input);
     if (options.insert) {
       x = splice(input, 1, 0, options.insert);
-      qkv = splice(
-          qkv, 1, 0,
-          linear(norm(options.insert, w.norm1_weight, w.norm1_bias), w.qkv_weight, w.qkv_bias));
+      qkv = splice(qkv, 1, 0, qkv_of(options.insert));
     }
     look(qkv);
     mixed = attention(qkv, heads, attention_options);
   }
-  x = linear(mixed, w.proj_weight, w.proj_bias, {.residual = x});
-  const Var hidden =
-      linear(norm(x, w.norm2_weight, w.norm2_bias), w.fc1_weight, w.fc1_bias, {.gelu = true});
-  return linear(hidden, w.fc2_weight, w.fc2_bias, {.residual = x});
+  const auto join = [&](Branch which, const Var& before, Var y) {
+    return side ? side->joined(options.index, which, before, std::move(y)) : y;
+  };
+  x = join(Branch::attention, x,
+           layer(mixed, Projection::proj, w.proj_weight, w.proj_bias, {.residual = x}));
+  const bool fused = !side || !side->updates(Projection::fc1);
+  Var hidden = layer(norm(x, w.norm2_weight, w.norm2_bias), Projection::fc1, w.fc1_weight,
+                     w.fc1_bias, {.gelu = fused});
+  if (!fused) hidden = gelu(hidden);
+  return join(Branch::mlp, x,
+              layer(hidden, Projection::fc2, w.fc2_weight, w.fc2_bias, {.residual = x}));
 }
 
 }  // namespace lspt

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/parameter.h"
+#include "models/side.h"
 
 namespace lspt {
 
@@ -35,8 +36,10 @@ struct BlockOptions {
   Var insert = {};
   /// Only the class row leaves, (B, 1, D): one query. Exact if nothing else is read.
   bool class_only = false;
-  Var temperature = {};       ///< f32, one element of which divides the attention scores ...
-  int temperature_index = 0;  ///< ... this one
+  Var temperature = {};        ///< f32, one element of which divides the attention scores ...
+  int temperature_index = 0;   ///< ... this one
+  const Side* side = nullptr;  ///< what is added beside the layers, if anything
+  int index = 0;               ///< of this block, for `side`
   Tensor* class_attention = nullptr;  ///< filled, if there is one, as Probe::attention
 };
 

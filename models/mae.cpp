@@ -123,7 +123,9 @@ Tensor random_order(const std::vector<int64_t>& images, int64_t patches, uint64_
 Mae::Mae(const MaeConfig& config, const NamedTensors& given)
     : config_(checked(config)),
       values_(with_initial_values(config, given)),
-      encoder_(config.vit, true, config.dtype, Initializer(config.seed, config.device, values_)) {
+      encoder_(
+          config.vit, [](const std::string&) { return true; }, config.dtype,
+          Initializer(config.seed, config.device, values_)) {
   const Initializer initializer(config.seed, config.device, values_);
   for (const auto& [name, shape] : decoder_shapes(config))
     parameters_.push_back(initializer.trainable(name, shape, {}));

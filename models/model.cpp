@@ -5,6 +5,7 @@
 #include "ops/cast.h"
 #include "ops/linear.h"
 #include "ops/patch_pool.h"
+#include "ops/relu.h"
 #include "ops/reshape.h"
 #include "ops/tokens.h"
 
@@ -18,28 +19,47 @@ Tensor host_values(const Var& x) { return to_dtype(to_device(x.value, Device::cp
 
 Model::Model(const ModelConfig& config, const NamedTensors& values)
     : config_(config),
-      vit_(config.vit, config.prompt.full, config.dtype,
-           Initializer(config.seed, config.device, values)),
-      prompts_(config.prompt, config.vit, config.dtype,
-               Initializer(config.seed, config.device, values)) {
+      vit_(
+          config.vit,
+          [&](const std::string& name) { return config.method.trains(name, config.vit.depth); },
+          config.dtype, Initializer(config.seed, config.device, values)),
+      prompts_(config.method.prompt, config.vit, config.dtype,
+               Initializer(config.seed, config.device, values)),
+      side_(config.method.side, config.vit.depth, config.vit.embed_dim,
+            config.vit.embed_dim * config.vit.mlp_ratio, config.dtype,
+            Initializer(config.seed, config.device, values)) {
   require(config.num_classes >= 1, ErrorKind::kUsage, "model: ", config.num_classes, " classes");
   const Initializer initializer(config.seed, config.device, values);
-  const int64_t classes = config.num_classes, width = config.vit.embed_dim;
-  // VPT's head: Kaiming-normal by fan-out; as sigmoids its classes would start near 0.01.
+  const auto add = [&](const std::string& name, const Shape& shape, Draw draw) {
+    Parameter& parameter = head_.emplace_back(initializer.trainable(name, shape, draw));
+    parameter.weight_decay = shape.rank() > 1;
+    parameter.lr_scale = config.head_lr_mult;
+  };
+  // Kaiming-normal by fan-out, as VPT's head has it in every layer.
+  const auto normal = [](int64_t outputs) {
+    return Draw{Draw::normal, std::sqrt(2.0f / static_cast<float>(outputs))};
+  };
+  const HeadConfig& head = config.method.head;
+  const int64_t classes = config.num_classes;
+  int64_t width = config.vit.embed_dim;
+  for (int layer = 0; layer + 1 < head.layers; ++layer) {
+    const int64_t outputs = head.hidden > 0 ? head.hidden : config.vit.embed_dim;
+    const std::string name = "head.hidden." + std::to_string(layer);
+    add(name + ".weight", {outputs, width}, normal(outputs));
+    add(name + ".bias", {outputs}, constant(0.0f));
+    width = outputs;
+  }
+  // As sigmoids the classes of VPT's head would start near 0.01.
   const bool vpt = config.head_init == HeadInit::vpt;
-  const Draw normal{Draw::normal, std::sqrt(2.0f / static_cast<float>(classes))};
-  head_weight_ = initializer.trainable("head.weight", {classes, width}, vpt ? normal : constant(0));
-  head_bias_ = initializer.trainable("head.bias", {classes},
-                                     constant(vpt ? -std::log(0.99f / 0.01f) : 0.0f));
-  head_bias_.weight_decay = false;
-  head_weight_.lr_scale = head_bias_.lr_scale = config.head_lr_mult;
+  add("head.weight", {classes, width}, vpt ? normal(classes) : constant(0));
+  add("head.bias", {classes}, constant(vpt ? -std::log(0.99f / 0.01f) : 0.0f));
 }
 
 Parameters Model::parameters() {
   Parameters all = vit_.parameters();
-  for (Parameter* parameter : prompts_.parameters()) all.push_back(parameter);
-  all.push_back(&head_weight_);
-  all.push_back(&head_bias_);
+  for (const Parameters& part : {prompts_.parameters(), side_.parameters()})
+    all.insert(all.end(), part.begin(), part.end());
+  for (Parameter& parameter : head_) all.push_back(&parameter);
   return all;
 }
 
@@ -60,12 +80,7 @@ void Model::load(const NamedTensors& values) {
   }
 }
 
-bool Model::features_stay() {
-  const Parameters trained = trainable();
-  return std::all_of(trained.begin(), trained.end(), [&](const Parameter* parameter) {
-    return parameter == &head_weight_ || parameter == &head_bias_;
-  });
-}
+bool Model::features_stay() { return trainable().size() == head_.size(); }
 
 PromptTrace Model::trace(const Tensor& images) const {
   Probe probe;
@@ -81,7 +96,7 @@ void Model::look(const Tensor& images, Probe& probe) const {
 }
 
 Var Model::pooled(const Tensor& images, const StepKey& key, Probe* probe) const {
-  const PromptConfig& method = config_.prompt;
+  const PromptConfig& method = config_.method.prompt;
   const int last = config_.vit.depth - 1;
   const bool token = config_.pool == Pool::token;
   Prompts::State state{.batch = images.dim(0), .key = key, .probe = probe};
@@ -90,7 +105,9 @@ Var Model::pooled(const Tensor& images, const StepKey& key, Probe* probe) const 
 
   bool inserted = false;  // whether x holds prompt rows
   for (int l = 0; l <= last; ++l) {
-    BlockOptions options{.class_only = token && l == last, .temperature = prompts_.temperature()};
+    BlockOptions options{.class_only = token && l == last,
+                         .temperature = prompts_.temperature(),
+                         .side = side_.any() ? &side_ : nullptr};
     if (entering && !inserted) {
       // Prompt rows that nobody reads after the block are keys and values only.
       const bool pooled = l == last && config_.pool == Pool::avg;
@@ -123,8 +140,12 @@ Var Model::features(const Tensor& images, const StepKey& key) const {
 }
 
 Var Model::forward(const Tensor& images, const StepKey& key) {
-  const Var f = images.rank() == 2 ? Var(to_device(images, config_.device)) : features(images, key);
-  return linear(f, head_weight_.var, head_bias_.var);
+  Var x = images.rank() == 2 ? Var(to_device(images, config_.device)) : features(images, key);
+  for (size_t i = 0; i < head_.size(); i += 2) {
+    if (i > 0) x = relu(x);
+    x = linear(x, head_[i].var, head_[i + 1].var);
+  }
+  return x;
 }
 
 }  // namespace lspt

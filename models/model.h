@@ -1,9 +1,9 @@
-/// A ViT, a prompt method and a head: images -> logits.
+/// A ViT, a tuning method and a head: images -> logits.
 #pragma once
 
 #include <cstdint>
 
-#include "models/prompt.h"
+#include "models/method.h"
 #include "models/vit.h"
 
 namespace lspt {
@@ -20,7 +20,7 @@ enum class HeadInit { vpt, zero };
 
 struct ModelConfig {
   ViTConfig vit;
-  PromptConfig prompt;
+  MethodConfig method;
   int num_classes = 0;
   Pool pool = Pool::token;
   bool fc_norm = true;  ///< with a mean: of the rows, then the final norm; else of normalized rows
@@ -70,7 +70,8 @@ class Model {
   ModelConfig config_;
   ViT vit_;
   Prompts prompts_;
-  Parameter head_weight_, head_bias_;
+  Side side_;
+  std::deque<Parameter> head_;  // weight and bias of each layer
 };
 
 }  // namespace lspt

@@ -26,52 +26,6 @@ double rms(const Var& x) {
 
 }  // namespace
 
-namespace {
-
-struct Method {
-  const char* name;
-  bool prompts, full;
-  NewPrompts new_prompts;
-  Carry carry;
-  bool gspc, attn_temp;
-};
-constexpr Method kMethods[] = {
-    {"linear", false, false, NewPrompts::every, Carry::none, false, false},
-    {"full", false, true, NewPrompts::every, Carry::none, false, false},
-    {"vpt-shallow", true, false, NewPrompts::first, Carry::out, false, false},
-    {"vpt-deep", true, false, NewPrompts::every, Carry::none, false, false},
-    {"gapt", true, false, NewPrompts::first, Carry::gate, false, true},
-    {"gspc", true, false, NewPrompts::every, Carry::out, true, false},
-    {"lpc", true, false, NewPrompts::every, Carry::lstm, false, false},
-    {"lspt", true, false, NewPrompts::every, Carry::lstm, true, false}};
-
-}  // namespace
-
-const std::vector<std::string>& method_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> out;
-    for (const Method& method : kMethods) out.push_back(method.name);
-    return out;
-  }();
-  return names;
-}
-
-PromptConfig method_config(const std::string& name, int prompts) {
-  const auto is = [&](const Method& method) { return name == method.name; };
-  const Method* m = std::find_if(std::begin(kMethods), std::end(kMethods), is);
-  require(m != std::end(kMethods), ErrorKind::kUsage, "method: '", name,
-          "' is unknown. Methods are linear full vpt-shallow vpt-deep gapt gspc lpc lspt");
-  require(!m->prompts || prompts >= 1, ErrorKind::kUsage, "method ", name,
-          ": needs at least one prompt");
-  return {.method = name,
-          .prompts = m->prompts ? prompts : 0,
-          .full = m->full,
-          .new_prompts = m->new_prompts,
-          .carry = m->carry,
-          .gspc = m->gspc,
-          .attn_temp = m->attn_temp};
-}
-
 Prompts::Prompts(const PromptConfig& config, const ViTConfig& vit, DType dtype,
                  const Initializer& initializer)
     : config_(config),

@@ -28,10 +28,7 @@ enum class NewPrompts { every, first };
 enum class Carry { lstm, out, gate, none };
 
 struct PromptConfig {
-  std::string method = "lspt";
-  int prompts = 0;                                       ///< P; 0 = no prompts (linear, full)
-  bool full = false;                                     ///< train the whole backbone (method full)
-  bool linear() const { return prompts == 0 && !full; }  ///< the head alone
+  int prompts = 0;  ///< P; 0 = no prompts
   NewPrompts new_prompts = NewPrompts::every;
   Carry carry = Carry::lstm;
   bool gspc = true;
@@ -51,15 +48,7 @@ struct PromptConfig {
   bool lpc_first = false;  ///< `--coding-order lpc-then-gspc`: U^{l+1} = P^l + A(LSTM(Z_P^l)) + m^l
 };
 
-/// The names `method_config` knows, in the order of --help:
-/// linear full vpt-shallow vpt-deep gapt gspc lpc lspt.
-const std::vector<std::string>& method_names();
-
-/// The setting that is the named method (with `prompts` of them where it has any). Throws
-/// Error(kUsage) for an unknown name.
-PromptConfig method_config(const std::string& method, int prompts);
-
-/// The method's parameters and one step of its recurrence.
+/// The prompts' parameters and one step of their recurrence.
 ///   prompt.{l} (P, D)                      l = 0..depth-1, or prompt.0 alone
 ///   lspt.lstm.{weight_ih (4h, D), weight_hh (4h, h), bias_ih, bias_hh (4h)}
 ///   lspt.lstm.{l}.…                        one cell a block, if not shared

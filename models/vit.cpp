@@ -119,12 +119,14 @@ Draw initial(const std::string& name, const Shape& shape) {
 
 }  // namespace
 
-ViT::ViT(const ViTConfig& config, bool trainable, DType dtype, const Initializer& initializer)
+ViT::ViT(const ViTConfig& config, const std::function<bool(const std::string&)>& trains,
+         DType dtype, const Initializer& initializer)
     : config_(config), dtype_(dtype) {
   for (const auto& [name, shape] : backbone_shapes(config)) {
     const DType kept = name.ends_with("weight") && shape.rank() > 1 ? dtype : DType::f32;
-    parameters_.push_back(trainable ? initializer.trainable(name, shape, initial(name, shape))
-                                    : initializer.frozen(name, shape, initial(name, shape), kept));
+    parameters_.push_back(trains(name)
+                              ? initializer.trainable(name, shape, initial(name, shape))
+                              : initializer.frozen(name, shape, initial(name, shape), kept));
     // timm decays matrices only; its ViT also exempts the class token and position embedding.
     parameters_.back().weight_decay = name.ends_with("weight") && shape.rank() > 1;
   }
@@ -166,7 +168,7 @@ Var ViT::embed_visible(const Tensor& images, const Tensor& order, int64_t visibl
 
 Var ViT::block(int index, const Var& x, const BlockOptions& options) const {
   BlockOptions mine = options;
-  mine.temperature_index = index;
+  mine.temperature_index = mine.index = index;
   return transformer_block(blocks_[static_cast<size_t>(index)], config_.num_heads, config_.norm_eps,
                            x, mine);
 }

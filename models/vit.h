@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,8 +43,10 @@ NamedShapes backbone_shapes(const ViTConfig& config);
 /// Token sequences are (B, 1 + ..., D): the class row, then prompts if any, then patches.
 class ViT {
  public:
-  /// Frozen weights are kept in `dtype`, biases and norms in f32; trainable ones all in f32.
-  ViT(const ViTConfig& config, bool trainable, DType dtype, const Initializer& initializer);
+  /// `trains` says which parameters are trained, by name. Frozen matrices are kept in `dtype`, all
+  /// else in f32.
+  ViT(const ViTConfig& config, const std::function<bool(const std::string&)>& trains, DType dtype,
+      const Initializer& initializer);
   const ViTConfig& config() const { return config_; }
   Parameters parameters();
 

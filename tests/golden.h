@@ -36,7 +36,7 @@ inline ModelConfig config(const std::string& method, int depth = 3, Pool pool = 
                 .embed_dim = 32,
                 .depth = depth,
                 .num_heads = 4};
-  config.prompt = method_config(method, 5);
+  config.method = method_config(method, 5);
   config.num_classes = 5;
   config.pool = pool;
   return config;

@@ -2,6 +2,7 @@
 
 #include "engine/random.h"
 #include "ops/add.h"
+#include "ops/add_columns.h"
 #include "ops/attention/attention.h"
 #include "ops/cast.h"
 #include "ops/cross_entropy.h"
@@ -15,6 +16,7 @@
 #include "ops/patch_embed.h"
 #include "ops/patch_loss.h"
 #include "ops/patch_pool.h"
+#include "ops/relu.h"
 #include "ops/reshape.h"
 #include "ops/tokens.h"
 
@@ -69,6 +71,26 @@ void add_elementwise(std::vector<OpCase>& t) {
       {"gelu", {{{3, 5}, false, true}}, [](const Vars& x, DType) -> Vars { return {gelu(x[0])}; }});
   t.push_back({"gelu, large", {{{70, 300}, false, true}}, [](const Vars& x, DType) -> Vars {
                  return {gelu(x[0])};
+               }});
+  t.push_back(
+      {"relu", {{{3, 5}, false, true}}, [](const Vars& x, DType) -> Vars { return {relu(x[0])}; }});
+  // None so near zero that a difference quotient would see both sides.
+  t.push_back({"relu on one side, large",
+               {{{70, 300}, false, true, {}, 6.0f}, {{70, 300}, false, true, {}, -6.0f}},
+               [](const Vars& x, DType) -> Vars {
+                 return {relu(x[0]), relu(x[1])};
+               }});
+  t.push_back({"add_columns",
+               {{{2, 3, 7}, false, false, {2, 3, 5}}, {{2, 3, 2}, false, false, {2, 3, 4}}},
+               [](const Vars& x, DType) -> Vars { return {add_columns(x[0], x[1], 4, 0.5f)}; }});
+  t.push_back({"add_columns, large",
+               {{{3, 70, 24}, false, false, {3, 70, 12}}, {{3, 70, 8}, false, false, {3, 70, 17}}},
+               [](const Vars& x, DType) -> Vars { return {add_columns(x[0], x[1], 8, 0.5f)}; }});
+  t.push_back({"add_columns in place",
+               {{{3, 8}, false, false, {3, 7}}, {{3, 8}}},
+               [](const Vars& x, DType) -> Vars {
+                 const Var y = add_columns(add(x[0], x[0]), x[1], 0, -2.0f);
+                 return {add(y, y)};
                }});
   t.push_back({"dropout", {{{4, 5}, false, true}}, [](const Vars& x, DType) -> Vars {
                  return {dropout(x[0], 0.3f, mask_stream())};

@@ -1,6 +1,7 @@
 // What make ops takes time of: the ops at the sizes that ViT-B/16 has at 224 pixels, 50 prompts.
 #include "engine/random.h"
 #include "ops/add.h"
+#include "ops/add_columns.h"
 #include "ops/attention/attention.h"
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"
@@ -11,6 +12,7 @@
 #include "ops/lstm_cell.h"
 #include "ops/patch_embed.h"
 #include "ops/patch_pool.h"
+#include "ops/relu.h"
 #include "ops/tokens.h"
 #include "tests/op_cases.h"
 
@@ -34,6 +36,12 @@ std::vector<OpCase> vit_base_cases(int64_t images) {
                [](const Vars& v, DType) -> Vars { return {add(v[0], v[1])}; }});
   t.push_back(
       {"gelu", {{{b, tokens, 4 * d}}}, [](const Vars& v, DType) -> Vars { return {gelu(v[0])}; }});
+  t.push_back(
+      {"relu", {{{b, tokens, 64}}}, [](const Vars& v, DType) -> Vars { return {relu(v[0])}; }});
+  t.push_back(
+      {"add_columns", {{{b, tokens, 3 * d}}, {{b, tokens, d}}}, [](const Vars& v, DType) -> Vars {
+         return {add_columns(v[0], v[1], 2 * d, 0.5f)};
+       }});
   t.push_back({"dropout", {{{b, prompts, d}}}, [](const Vars& v, DType) -> Vars {
                  return {dropout(v[0], 0.1f, Random(5, 1, 2, Purpose::dropout))};
                }});

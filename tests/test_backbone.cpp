@@ -40,7 +40,7 @@ TEST_CASE("a pretrained ViT-S/14 has timm's class rows, and means, at 112 and 22
     for (const Resample how : {Resample::antialiased, Resample::offset}) {
       ModelConfig config;
       config.vit = vit_config("vit_small_patch14_224", size);
-      config.prompt = method_config("linear", 0);
+      config.method = method_config("linear", 0);
       config.num_classes = 1;
       config.fc_norm = false;  // as DINOv2 takes means
       const LoadedBackbone loaded = load_backbone(path, backbone_shapes(config.vit), how);

@@ -22,7 +22,7 @@ Tensor features_of(const std::string& name, Pool pool, bool fc_norm) {
   config.vit.img_size = 6;
   config.vit.patch_size = config.vit.depth = config.vit.num_heads = 2;
   config.vit.embed_dim = 4;
-  config.prompt = method_config("linear", 0);
+  config.method = method_config("linear", 0);
   config.num_classes = 5;
   config.pool = pool;
   config.fc_norm = fc_norm;

@@ -18,7 +18,7 @@ struct Case {
   std::string method;
   int depth = 2;
   Pool pool = Pool::token;
-  std::function<void(PromptConfig&)> change = [](PromptConfig&) {};
+  std::function<void(MethodConfig&)> change = [](MethodConfig&) {};
 };
 
 std::vector<Case> cases() {
@@ -30,7 +30,8 @@ std::vector<Case> cases() {
   }
   const auto lspt = [&](const char* name, std::function<void(PromptConfig&)> change,
                         Pool pool = Pool::token) {
-    all.push_back({std::string("lspt.") + name, "lspt", 3, pool, std::move(change)});
+    all.push_back(
+        {std::string("lspt.") + name, "lspt", 3, pool, [=](MethodConfig& m) { change(m.prompt); }});
   };
   using C = PromptConfig;
   lspt("first", [](C& c) { c.new_prompts = NewPrompts::first; });
@@ -56,13 +57,25 @@ std::vector<Case> cases() {
   all.push_back({"gapt.clamped", "gapt", 3});
   for (const char* name : {"vpt-shallow", "vpt-deep", "lspt"})
     all.push_back({std::string(name) + ".patches", name, 2, Pool::patches});
+  const auto every = [](MethodConfig& m) {
+    m.side.lora_rank = 3, m.side.lora_alpha = 3, m.side.lora_targets = 63;
+  };
+  all.push_back({"lora.every", "lora", 2, Pool::token, every});
+  all.push_back({"lora.every.avg", "lora", 2, Pool::avg, every});
+  all.push_back({"adapter.both", "adapter", 2, Pool::token, [](MethodConfig& m) {
+                   m.side.adapter_dim = 8, m.side.adapter_scale = 0.5f, m.side.adapter_at = 3;
+                 }});
+  all.push_back(
+      {"partial.two", "partial", 3, Pool::token, [](MethodConfig& m) { m.last_blocks = 2; }});
+  all.push_back({"mlp.narrow", "mlp", 2, Pool::token,
+                 [](MethodConfig& m) { m.head = {.layers = 2, .hidden = 12}; }});
   return all;
 }
 
 ModelConfig config_of(const Case& c, Device device = Device::cpu) {
   ModelConfig config = golden::config(c.method, c.depth, c.pool);
   config.device = device;
-  c.change(config.prompt);
+  c.change(config.method);
   return config;
 }
 

@@ -37,7 +37,7 @@ Run train(const std::string& method, Device device, DType dtype, const Capture& 
   ModelConfig model_config = golden::config(method);
   model_config.device = device;
   model_config.dtype = dtype;
-  if (model_config.prompt.prompts > 0) model_config.prompt.dropout = 0.1f;
+  if (model_config.method.prompt.prompts > 0) model_config.method.prompt.dropout = 0.1f;
   Model model(model_config);
   Optimizer optimizer(config, model.trainable());
   TrainStep step(model, optimizer, capture);

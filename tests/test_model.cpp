@@ -48,7 +48,7 @@ TEST_CASE("the methods tune as many parameters of ViT-B/16 as the arithmetic say
 
   const NamedTensors nothing;
   const auto tuned = [&](const std::string& method, int prompts, int hidden = 0) {
-    PromptConfig config = method_config(method, prompts);
+    PromptConfig config = method_config(method, prompts).prompt;
     config.lstm_hidden = hidden;
     Prompts owner(config, vit, DType::f32, Initializer(1, Device::cpu, nothing));
     return count(owner.parameters()) + 200 * 769;  // and the head of CUB-200
@@ -106,7 +106,7 @@ TEST_CASE("initial values depend on the seed and the name, not on the method") {
 TEST_CASE(
     "gate logits start at minus gate_init, and forget_bias and lstm_lr_mult act on the LSTM") {
   ModelConfig gapt = golden::config("gapt");
-  gapt.prompt.gate_init = 7.0f;
+  gapt.method.prompt.gate_init = 7.0f;
   Model gated(gapt);
   CHECK(find(gated.parameters(), "gate.logit").var.value.to_vector() ==
         std::vector<float>{-7.0f, -7.0f});
@@ -114,8 +114,8 @@ TEST_CASE(
         std::vector<float>{1.0f, 1.0f, 1.0f});
 
   ModelConfig changed = golden::config("lspt");
-  changed.prompt.forget_bias = 1.0f;
-  changed.prompt.lstm_lr_mult = 0.1f;
+  changed.method.prompt.forget_bias = 1.0f;
+  changed.method.prompt.lstm_lr_mult = 0.1f;
   Model plain(golden::config("lspt")), model(changed);
   const auto before = find(plain.parameters(), "lspt.lstm.bias_ih").var.value.to_vector();
   const auto after = find(model.parameters(), "lspt.lstm.bias_ih").var.value.to_vector();
@@ -194,8 +194,10 @@ TEST_CASE("in bf16 every method stays near its f32 numbers") {
         CHECK(parameter->var.dtype() == DType::f32);
         if (!parameter->var.node->grad) continue;
         CHECK(parameter->var.node->grad.dtype() == DType::f32);
+        // A ReLU near zero may be on in one and off in the other.
+        const bool relu = method == "mlp" || method == "adapter";
         CHECK(golden::near(parameter->var.node->grad, methods.at(name + ".grad." + parameter->name),
-                           0.1));
+                           relu ? 0.2 : 0.1));
       }
     }
 }

@@ -53,7 +53,7 @@ void check_probe(Device device) {
     CAPTURE(c.name);
     ModelConfig config = golden::config(c.method, c.depth, c.pool);
     config.device = device;
-    c.change(config.prompt);
+    c.change(config.method.prompt);
     const Model model(config, golden::initial(backbone, methods, c.name));
     const auto check = [&](const char* what, int l, const Tensor& found) {
       const std::string name = c.name + "." + what + "." + std::to_string(l);

@@ -154,7 +154,7 @@ TEST_CASE("the similarity of every method's prompts has ones on its diagonal and
     const Model model(golden::config(method),
                       golden::initial(backbone, methods, method + ".depth3"));
     const PromptLook look = look_at_prompts(model, golden::at(backbone, "images"));
-    CHECK(static_cast<bool>(look.similarity) == (model.config().prompt.prompts > 0));
+    CHECK(static_cast<bool>(look.similarity) == (model.config().method.prompt.prompts > 0));
     CHECK(static_cast<bool>(look.gates) == (method == "lspt" || method == "lpc"));
     if (!look.similarity) continue;
     REQUIRE(look.similarity.shape() == Shape{3, 3});

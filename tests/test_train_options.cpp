@@ -252,10 +252,13 @@ TEST_CASE("every method's recipe describes a model of that method") {
     CAPTURE(method);
     Options options = parse({"train", "--method", method.c_str()}).options;
     resolve(options, std::nullopt);
-    const PromptConfig got = train_settings(options).model.prompt;
-    const PromptConfig want = method_config(method, static_cast<int>(options.prompts));
+    const MethodConfig got_method = train_settings(options).model.method;
+    const PromptConfig& got = got_method.prompt;
+    const MethodConfig want_method = method_config(method, static_cast<int>(options.prompts));
+    const PromptConfig& want = want_method.prompt;
     CHECK(got.prompts == want.prompts);
-    CHECK(got.full == want.full);
+    CHECK(got_method.trained == want_method.trained);
+    CHECK(got_method.linear() == want_method.linear());
     if (got.prompts == 0) continue;
     CHECK(got.new_prompts == want.new_prompts);
     CHECK(got.carry == want.carry);

@@ -35,7 +35,9 @@ double distance_from_timm(const std::string& name, const std::string& expected_n
   config.patch_size = config.depth = config.num_heads = 2;
   config.embed_dim = 4;
   const LoadedBackbone loaded = load_backbone(kGolden + name, backbone_shapes(config));
-  const ViT vit(config, false, DType::f32, Initializer(1, Device::cpu, loaded.values));
+  const ViT vit(
+      config, [](const std::string&) { return false; }, DType::f32,
+      Initializer(1, Device::cpu, loaded.values));
   const WeightFile expected = WeightFile::open(kGolden + expected_name + "_expected.safetensors");
   Var x = vit.embed(expected.load("image"));
   for (int i = 0; i < config.depth; ++i) x = vit.block(i, x);

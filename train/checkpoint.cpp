@@ -188,8 +188,8 @@ NamedTensors head_for(const Checkpoint& to, const std::string& from) {
           " does not exist");
   const Checkpoint run = load_checkpoint(path);
   const std::string who = "--init-head " + from + ": its head ";
-  require(run.settings.model.prompt.linear(), ErrorKind::kUsage, who, "reads what --method ",
-          run.settings.model.prompt.method, " tuned; that of a linear probe expected");
+  require(run.settings.model.method.linear(), ErrorKind::kUsage, who, "reads what --method ",
+          run.settings.model.method.name, " tuned; that of a linear probe expected");
   require(same_backbone(run.backbone, to.backbone), ErrorKind::kUsage, who,
           "reads another backbone\n  found    ", text_of(run.backbone), "\n  expected ",
           text_of(to.backbone));

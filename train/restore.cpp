@@ -24,7 +24,7 @@ std::unique_ptr<Model> restore(Checkpoint& checkpoint, const std::string& weight
   config.num_classes = static_cast<int>(checkpoint.class_names.size());
   NamedTensors values = checkpoint.trained;
   // With method full the checkpoint holds every value itself.
-  const bool needs_file = !saved.path.empty() && !config.prompt.full;
+  const bool needs_file = !saved.path.empty() && !config.method.full();
   require(weights.empty() || needs_file, ErrorKind::kUsage, "--weights ", weights,
           ": this checkpoint needs no backbone file");
   if (needs_file && loaded && same_backbone(saved, loaded->file)) {

@@ -70,7 +70,7 @@ std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Consol
     say_seen(console, *backbone, inputs);
     state.backbone = backbone->file;
   }
-  if (!backbone && !settings.model.prompt.full)
+  if (!backbone && !settings.model.method.full())
     console.warn("no --weights: the frozen backbone is random");
   state.class_names = inputs.data().class_names;
   NamedTensors values = backbone ? backbone->loaded.values : NamedTensors();

@@ -172,7 +172,7 @@ void Trainer::finish_epoch(EpochRow row, const Evaluation& e) {
   write_atomically(folder_.file("metrics.csv"), csv_of(rows_));
   write_atomically(
       folder_.file("curves.svg"),
-      curves_svg(rows_, settings_.model.prompt.method + ", " + settings_.model_name, split_));
+      curves_svg(rows_, settings_.model.method.name + ", " + settings_.model_name, split_));
   save("last.safetensors");
   console_.line(format(
       "%-5s  epoch %lld/%lld  loss %.4f  Acc@1 %.4f (s.e. %.1f)  Acc@5 %.4f  "
@@ -195,7 +195,7 @@ void Trainer::warn(const std::string& text) {
 
 /// What the LSTM's gates do to a few of the images just evaluated: a warning, or "".
 std::string Trainer::look_inside(bool last) {
-  if (settings_.model.prompt.carry != Carry::lstm) return "";
+  if (settings_.model.method.prompt.carry != Carry::lstm) return "";
   constexpr int64_t kFew = 8;
   Batch batch;
   evaluation_.start(0);

@@ -82,8 +82,10 @@ def timm_logits(vit, weights, head, images, pool):
 def cases():
     """name -> (method, depth, pool). tests/test_golden.cpp has the same table."""
     m, table = ref.METHODS, {}
+    later = ("mlp", "partial", "bias", "adapter", "lora")
     for name, method in m.items():
-        table[name] = (method, 2, "token")
+        if name not in later:
+            table[name] = (method, 2, "token")
     for name in ("linear", "full", "vpt-shallow", "vpt-deep", "gapt", "gspc", "lpc", "lspt"):
         table[f"{name}.avg"] = (m[name], 2, "avg")
     for name in ("vpt-shallow", "vpt-deep", "gapt", "gspc", "lpc", "lspt"):
@@ -113,6 +115,16 @@ def cases():
     table["gapt.clamped"] = (m["gapt"], 3, "token")  # one temperature is above the clamp
     for name in ("vpt-shallow", "vpt-deep", "lspt"):
         table[f"{name}.patches"] = (m[name], 2, "patches")
+    for name in later:
+        table |= {name: (m[name], 2, "token"), f"{name}.avg": (m[name], 2, "avg"),
+                  f"{name}.depth3": (m[name], 3, "token")}
+    every = ("q", "k", "v", "proj", "fc1", "fc2")
+    table["lora.every"] = (replace(m["lora"], lora_rank=3, lora_alpha=3.0, lora_targets=every), 2, "token")
+    table["lora.every.avg"] = (replace(m["lora"], lora_rank=3, lora_alpha=3.0, lora_targets=every), 2, "avg")
+    table["adapter.both"] = (
+        replace(m["adapter"], adapter_dim=8, adapter_scale=0.5, adapter_at=("attn", "mlp")), 2, "token")
+    table["partial.two"] = (replace(m["partial"], last_blocks=2), 3, "token")
+    table["mlp.narrow"] = (replace(m["mlp"], head_layers=2, head_hidden=12), 2, "token")
     return table
 
 
@@ -142,11 +154,12 @@ def train(case, method, vit, pool, weights, trained, images, labels, optimizer):
 def make_methods(deep, weights, images, head):
     labels = torch.tensor([3, 0, 2])
     init, out = dict(head), {}
-    scales = {"prompt": 0.5, "lspt.up.weight": 0.3, "lspt.lstm": 0.3, "gate": 1.0, "lspt.up.bias": 0.1}
+    scales = {"prompt": 0.5, "lspt.up.weight": 0.3, "lspt.lstm": 0.3, "gate": 1.0,
+              "lspt.up.bias": 0.1, "lora": 0.3, "adapter": 0.3, "head": 0.3}
     for case, (method, depth, pool) in cases().items():
         vit = replace(deep, depth=depth)
         frozen = {k: v for k, v in weights.items() if k in ref.backbone_shapes(vit)}
-        trained = dict(frozen) if method.full else {}
+        trained = {k: v for k, v in frozen.items() if method.trains(k, vit)}
         for name, shape in ref.method_shapes(method, vit, CLASSES).items():
             if name == "attn.temp":
                 value = torch.tensor([0.75, 1.25, 16.0 if case == "gapt.clamped" else 0.875])

@@ -89,6 +89,10 @@ def lstm_tokens_again(x, mean, *weights):
     return lstm(x[:, 2:5].flatten(0, 1), *first, *weights)
 
 
+def add_columns(x, part, at, scale):
+    return x + scale * F.pad(part, (at, x.shape[-1] - at - part.shape[-1]))
+
+
 def splice(x, at, remove, rows):
     rows = rows if rows is None or rows.dim() == 3 else rows.expand(x.shape[0], -1, -1)
     return torch.cat([x[:, :at], *([] if rows is None else [rows]), x[:, at + remove:]], 1)
@@ -136,6 +140,10 @@ OPS = {
     "add of the same rows for every image": torch.add,
     "add of one row for each image": torch.add,
     "add of a tensor to itself": lambda x: x + x,
+    "relu": F.relu,
+    "relu on one side": lambda x, y: (x.relu(), y.relu()),
+    "add_columns": lambda x, part: add_columns(x, part, 4 if x.shape[-1] == 7 else 8, 0.5),
+    "add_columns in place": lambda x, part: 2 * add_columns(2 * x, part, 0, -2.0),
     "gelu": F.gelu,
     "dropout": dropout,
     "gate": gate,

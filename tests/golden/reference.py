@@ -1,8 +1,8 @@
-"""The ViT and every prompt method in plain PyTorch, written to be read and to be right, not fast.
+"""The ViT and every tuning method in plain PyTorch, written to be read and to be right, not fast.
 
 Nothing is saved or fused here: prompt rows always travel in the sequence, every row leaves every
 block. The engine's shortcuts must give the same numbers. Functional: weights are a dict of tensors
-under the names that the engine uses. The switches are those of models/prompt.h.
+under the names that the engine uses. The switches are those of models/method.h.
 
 LSPT's recurrence is *inferred* (its time axis is the block index), as in models/prompt.h.
 """
@@ -30,7 +30,16 @@ class ViT:
 @dataclass(frozen=True)
 class Method:
     prompts: int = 0
-    full: bool = False
+    trained: str = "nothing"  # of the backbone: nothing, bias, last, all
+    last_blocks: int = 1
+    head_layers: int = 1
+    head_hidden: int = 0
+    adapter_dim: int = 0
+    adapter_scale: float = 0.1
+    adapter_at: tuple = ("mlp",)
+    lora_rank: int = 0
+    lora_alpha: float = 8.0
+    lora_targets: tuple = ("q", "v")
     new_prompts: str = "every"  # every, first
     carry: str = "lstm"  # lstm, out, gate, none
     gspc: bool = True
@@ -44,17 +53,30 @@ class Method:
     mean_detach: bool = False
     lpc_first: bool = False
 
+    def trains(self, name, vit):
+        """Whether a parameter of the backbone is trained."""
+        if self.trained == "last":
+            return name.startswith("norm.") or (
+                name.startswith("blocks.")
+                and int(name.split(".")[1]) >= vit.depth - self.last_blocks)
+        return self.trained == "all" or self.trained == "bias" and name.endswith("bias")
+
 
 P = 5
 METHODS = {
     "linear": Method(carry="none", gspc=False),
-    "full": Method(carry="none", gspc=False, full=True),
+    "full": Method(carry="none", gspc=False, trained="all"),
     "vpt-shallow": Method(P, new_prompts="first", carry="out", gspc=False),
     "vpt-deep": Method(P, carry="none", gspc=False),
     "gapt": Method(P, new_prompts="first", carry="gate", gspc=False, attn_temp=True),
     "gspc": Method(P, carry="out"),
     "lpc": Method(P, gspc=False),
     "lspt": Method(P),
+    "mlp": Method(carry="none", gspc=False, head_layers=3),
+    "partial": Method(carry="none", gspc=False, trained="last"),
+    "bias": Method(carry="none", gspc=False, trained="bias"),
+    "adapter": Method(carry="none", gspc=False, adapter_dim=64),
+    "lora": Method(carry="none", gspc=False, lora_rank=8),
 }
 
 
@@ -93,7 +115,23 @@ def method_shapes(method, vit, classes):
             shapes["gate.logit"] = (vit.depth - 1,)
         if method.attn_temp:
             shapes["attn.temp"] = (vit.depth,)
-    return shapes | {"head.weight": (classes, d), "head.bias": (classes,)}
+    for l in range(vit.depth):
+        for name in method.lora_targets if method.lora_rank else ():
+            inputs, outputs = 4 * d if name == "fc2" else d, 4 * d if name == "fc1" else d
+            shapes |= {f"lora.{l}.{name}.down": (method.lora_rank, inputs),
+                       f"lora.{l}.{name}.up": (outputs, method.lora_rank)}
+        for name in method.adapter_at if method.adapter_dim else ():
+            n = method.adapter_dim
+            shapes |= {f"adapter.{l}.{name}.down.weight": (n, d),
+                       f"adapter.{l}.{name}.down.bias": (n,),
+                       f"adapter.{l}.{name}.up.weight": (d, n),
+                       f"adapter.{l}.{name}.up.bias": (d,)}
+    width = d
+    for i in range(method.head_layers - 1):
+        n = method.head_hidden or d
+        shapes |= {f"head.hidden.{i}.weight": (n, width), f"head.hidden.{i}.bias": (n,)}
+        width = n
+    return shapes | {"head.weight": (classes, width), "head.bias": (classes,)}
 
 
 def patch_embed(images, weight, bias):
@@ -113,14 +151,36 @@ def norm(x, w, name, eps):
     return F.layer_norm(x, x.shape[-1:], w[f"{name}.weight"], w[f"{name}.bias"], eps)
 
 
-def block(w, l, x, vit, temperature=1.0):
-    """x + attention(norm1(x)), then x + mlp(norm2(x))."""
+def low_rank(method, w, l, name, x):
+    """LoRA's update of a projection, arXiv:2106.09685."""
+    if f"lora.{l}.{name}.down" not in w:
+        return 0
+    down, up = w[f"lora.{l}.{name}.down"], w[f"lora.{l}.{name}.up"]
+    return method.lora_alpha / method.lora_rank * F.linear(F.linear(x, down), up)
+
+
+def adapter(method, w, l, name, x):
+    """AdaptFormer's bottleneck beside a branch, arXiv:2205.13535."""
+    part = f"adapter.{l}.{name}."
+    if part + "down.weight" not in w:
+        return 0
+    low = F.relu(F.linear(x, w[part + "down.weight"], w[part + "down.bias"]))
+    return method.adapter_scale * F.linear(low, w[part + "up.weight"], w[part + "up.bias"])
+
+
+def block(w, l, x, vit, temperature=1.0, method=Method()):
+    """x + attention(norm1(x)), then x + mlp(norm2(x)), and what the method adds."""
     linear = lambda y, name: F.linear(y, w[f"blocks.{l}.{name}.weight"],
                                       w[f"blocks.{l}.{name}.bias"])
-    q, k, v = linear(norm(x, w, f"blocks.{l}.norm1", vit.eps), "attn.qkv").chunk(3, -1)
-    x = x + linear(attention(q, k, v, vit.heads, temperature), "attn.proj")
-    hidden = F.gelu(linear(norm(x, w, f"blocks.{l}.norm2", vit.eps), "mlp.fc1"))
-    return x + linear(hidden, "mlp.fc2")
+    more = lambda y, name: low_rank(method, w, l, name, y)
+    n = norm(x, w, f"blocks.{l}.norm1", vit.eps)
+    q, k, v = (part + more(n, name)
+               for part, name in zip(linear(n, "attn.qkv").chunk(3, -1), "qkv"))
+    mixed = attention(q, k, v, vit.heads, temperature)
+    x = x + linear(mixed, "attn.proj") + more(mixed, "proj") + adapter(method, w, l, "attn", x)
+    n = norm(x, w, f"blocks.{l}.norm2", vit.eps)
+    hidden = F.gelu(linear(n, "mlp.fc1") + more(n, "fc1"))
+    return x + linear(hidden, "mlp.fc2") + more(hidden, "fc2") + adapter(method, w, l, "mlp", x)
 
 
 def patch_mean(method, vit, x):
@@ -176,9 +236,12 @@ def forward(w, images, vit, method, pool="token"):
         x = torch.cat([x[:, :1], entered, x[:, 1:]], 1)
     for l in range(vit.depth):
         temperature = w["attn.temp"].clamp(0.01, 10)[l] if method.attn_temp else 1.0
-        x_in, x = x, block(w, l, x, vit, temperature)
+        x_in, x = x, block(w, l, x, vit, temperature, method)
         if p and l + 1 < vit.depth:
             entered = next_prompts(method, vit, w, l, entered, x_in, x, state)
             x = torch.cat([x[:, :1], entered, x[:, 1 + p:]], 1)
     x = {"token": x[:, 0], "avg": x[:, 1:].mean(1), "patches": x[:, -vit.patches:].mean(1)}[pool]
-    return F.linear(norm(x, w, "norm", vit.eps), w["head.weight"], w["head.bias"])
+    x = norm(x, w, "norm", vit.eps)
+    for i in range(method.head_layers - 1):
+        x = F.relu(F.linear(x, w[f"head.hidden.{i}.weight"], w[f"head.hidden.{i}.bias"]))
+    return F.linear(x, w["head.weight"], w["head.bias"])

@@ -132,7 +132,7 @@ int run_prompts(const Options& given) {
                        "own_similarity.svg", "gates.npy", "gates.svg"});
   Console console;
   const Look look = look_at(given, "prompts", console);
-  const std::string& method = look.model->config().prompt.method;
+  const std::string& method = look.model->config().method.name;
   const PromptLook prompts = look_at_prompts(*look.model, look.images);
   require(static_cast<bool>(prompts.similarity), ErrorKind::kUsage, "prompts: ", given.files[0],
           " is of method ", method, ", which has none");

@@ -64,10 +64,9 @@ void say_start(Console& console, const TrainSettings& s, Model& model, const Dat
                pool_text(s.model) + ", " + name_of(s.model.dtype) + " on " +
                device_text(s.machine.device) + " + loader " + std::to_string(loader.workers));
   const int64_t trainable = elements(model.trainable()), total = elements(model.parameters());
-  const PromptConfig& prompt = s.model.prompt;
-  console.line("method: " + prompt.method +
-               (prompt.prompts > 0 ? " with " + std::to_string(prompt.prompts) + " prompts" : "") +
-               "; trainable " + grouped(trainable) + " of " + grouped(total) +
+  const MethodConfig& method = s.model.method;
+  console.line("method: " + method.text() + "; trainable " + grouped(trainable) + " of " +
+               grouped(total) +
                format(" parameters (%.2f%%)",
                       100.0 * static_cast<double>(trainable) / static_cast<double>(total)));
   const auto count = [](const auto& part) { return grouped(static_cast<int64_t>(part.size())); };

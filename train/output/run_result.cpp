@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 std::string json_of(const RunResult& result, const std::string& folder, int indent) {
   Json out = {{"output", folder},
               {"recipe", result.settings.recipe},
-              {"method", result.settings.model.prompt.method},
+              {"method", result.settings.model.method.name},
               {"model", result.settings.model_name},
               {"epochs", result.epochs},
               {"chosen_on", result.chosen_on},

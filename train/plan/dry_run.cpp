@@ -104,7 +104,7 @@ void dry_run(RunPlan plan, Inputs& inputs, bool json, Console& console) {
   if (!json) return;
   const auto count = [](const auto& part) { return part.size(); };
   const nlohmann::ordered_json line = {{"model", s.model_name},
-                                       {"method", s.model.prompt.method},
+                                       {"method", s.model.method.name},
                                        {"trainable_parameters", elements(model->trainable())},
                                        {"parameters", elements(model->parameters())},
                                        {"images",

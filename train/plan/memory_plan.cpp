@@ -179,8 +179,8 @@ void require_room(const MemoryPlan& plan, const TrainSettings& s) {
 double step_bytes_bound(Model& model, int64_t images) {
   const ModelConfig& config = model.config();
   const ViTConfig& vit = config.vit;
-  const double tokens = 1 + config.prompt.prompts + vit.num_patches(), width = vit.embed_dim;
-  const double hidden = std::max<double>(config.prompt.lstm_hidden, width);
+  const double tokens = 1 + config.method.prompt.prompts + vit.num_patches(), width = vit.embed_dim;
+  const double hidden = std::max<double>(config.method.prompt.lstm_hidden, width);
   double parameters = 0;
   for (const Parameter* parameter : model.parameters())
     parameters += static_cast<double>(parameter->var.value.numel());
@@ -188,7 +188,7 @@ double step_bytes_bound(Model& model, int64_t images) {
   // prompt; of each thread: four matrices of attention scores. Twice as many as there are.
   return 8 * parameters + 16 * tokens * tokens * thread_count() +
          static_cast<double>(images) * 4 *
-             (40 * vit.depth * (tokens * width + config.prompt.prompts * hidden) +
+             (40 * vit.depth * (tokens * width + config.method.prompt.prompts * hidden) +
               12.0 * vit.img_size * vit.img_size + 4 * config.num_classes);
 }
 

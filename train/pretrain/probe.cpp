@@ -18,7 +18,7 @@ LinearProbe linear_probe(Mae& mae, const Dataset& data, const LoaderOptions& loo
   for (const Parameter* parameter : mae.encoder()) encoder[parameter->name] = parameter->var.value;
   ModelConfig frozen;
   frozen.vit = config.vit;
-  frozen.prompt = method_config("linear", 0);
+  frozen.method = method_config("linear", 0);
   frozen.num_classes = static_cast<int>(data.class_names.size());
   frozen.pool = Pool::patches;
   frozen.head_init = HeadInit::zero;

@@ -46,7 +46,7 @@ RunFacts facts_of(const std::string& folder) {
   require(result.has_value(), ErrorKind::kData, folder, ": no config.json beside results.json");
   const TrainSettings& settings = result->settings;
   RunFacts out{.folder = folder,
-               .method = settings.model.prompt.method,
+               .method = settings.model.method.name,
                .model = settings.model_name,
                .data = settings.data.set.path,
                .weights = fs::path(settings.weights.path).filename().string(),

@@ -19,7 +19,7 @@ namespace {
 /// backbone little and its head a hundred times as much: layer scale that is folded into a matrix
 /// has made it small.
 constexpr int64_t kEpochs = 30, kWarmupEpochs = 2, kBatchSize = 32;
-constexpr double kScratchLr = 1e-3, kTunedHeadLrMult = 100;
+constexpr double kScratchLr = 1e-3, kHeadLr = 1e-3;
 struct MethodSettings {
   const char* method;
   const char* opt;
@@ -34,6 +34,11 @@ struct MethodSettings {
 };
 constexpr MethodSettings kSettings[] = {
     {"linear", "lbfgs", 0, 0, 0, 0, 0.625, 0.625, 1e-4},
+    {"mlp", "adamw", 1e-3, 0.05, 0, 0, 0.1, 0.1, 1e-4},
+    {"partial", "adamw", 1e-4, 0.01, 0, 0, 0.01, 0.01, 1e-4},
+    {"bias", "adamw", 1e-3, 0, 0, 0, 0.1, 0.1, 0},
+    {"adapter", "adamw", 1e-3, 0.05, 0, 0, 0.1, 0.1, 1e-4},
+    {"lora", "adamw", 1e-3, 0.05, 0, 0, 0.1, 0.1, 0},
     {"full", "adamw", 1e-5, 0.01, 0, 0, 0.01, 0.01, 1e-4},
     {"vpt-shallow", "adamw", 3e-3, 0.05, 10, 0, 0.25, 0.25, 0.001},
     {"vpt-deep", "adamw", 3e-3, 0.05, 10, 0.1, 0.25, 0.25, 0.001},
@@ -55,6 +60,7 @@ const MethodSettings& settings_of(const std::string& method) {
 
 std::string needs_of(const Options& o, const std::string& flag) {
   const bool prompts = settings_of(o.method).prompts > 0;
+  const MethodConfig method = method_config(o.method, 1);
   const bool lstm = prompts && o.carry == "lstm";
   const bool mean = prompts && o.gspc == "1" && o.carry != "none";
   const struct {
@@ -71,6 +77,12 @@ std::string needs_of(const Options& o, const std::string& flag) {
       {mean, "--gspc 1 and a --carry", {"mean-src", "mean-norm", "mean-scope", "mean-detach"}},
       {lstm && mean, "--carry lstm and --gspc 1", {"coding-order"}},
       {prompts && o.carry == "gate", "--carry gate", {"gate-init"}},
+      {method.trained == Trained::last, "--method partial", {"partial"}},
+      {method.head.layers > 1, "--method mlp", {"mlp-layers", "mlp-hidden"}},
+      {method.side.adapter_dim > 0,
+       "--method adapter",
+       {"adapter-dim", "adapter-scale", "adapter-at"}},
+      {method.side.lora_rank > 0, "--method lora", {"lora-rank", "lora-alpha", "lora-targets"}},
       {o.opt == "sgd", "--opt sgd", {"momentum"}},
       {o.opt != "lbfgs",
        "--opt sgd or adamw",
@@ -104,6 +116,8 @@ void settle_model(Options& o) {
 
 void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   const MethodSettings& settings = settings_of(o.method);
+  const MethodConfig base = method_config(o.method, 1);
+  const PromptConfig& method = base.prompt;
   const bool moco = weights && weights->family == Family::moco_v3;
   const auto fill = [&](const char* flag, auto& field, const auto& value) {
     if (!o.has(flag)) field = value;
@@ -113,8 +127,8 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   fill("prompt-dropout", o.prompt_dropout, settings.prompt_dropout);
   fill("opt", o.opt, settings.opt);
   const bool sgd = o.opt == "sgd", lbfgs = o.opt == "lbfgs";
-  require(!lbfgs || o.method == "linear", ErrorKind::kUsage,
-          "--opt lbfgs: fits a linear head; --method ", o.method, " trains more");
+  require(!lbfgs || base.linear(), ErrorKind::kUsage, "--opt lbfgs: fits a linear head; --method ",
+          o.method, " trains more");
   fill("epochs", o.epochs, kEpochs);
   // Nothing is random: a second look at an image shows nothing new.
   if (lbfgs && (o.no_aug || o.transform == "vtab")) o.epochs = 1;
@@ -126,21 +140,27 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
   if (o.has("lr-base")) o.lr = o.lr_base * static_cast<double>(o.batch_size) / 256;
   const double sgd_lr = moco ? settings.sgd_lr_moco : settings.sgd_lr;
   // A backbone that is pretrained moves a little, from random values a lot.
-  const bool tuned = o.method == "full" && (weights || !o.weights.empty());
+  const bool pretrained = weights || !o.weights.empty(), tuned = base.full() && pretrained;
   // MAE's means differ little from image to image: from zero a head takes long to tell them apart.
   const bool mae =
       weights && (weights->family == Family::mae || weights->family == Family::hf_vit_mae);
   if (o.init_head == "auto")
-    o.init_head = o.method == "full" && !tuned ? "vpt" : mae && !lbfgs ? "fit" : "zero";
-  const double adamw_lr = o.method == "full" && !tuned ? kScratchLr : settings.lr;
+    o.init_head = base.full() && !tuned                    ? "vpt"
+                  : mae && !lbfgs && base.head.layers == 1 ? "fit"
+                                                           : "zero";
+  require(base.head.layers == 1 || o.init_head == "zero" || o.init_head == "vpt", ErrorKind::kUsage,
+          "--init-head ", o.init_head, ": is for a head of one layer; --method ", o.method,
+          " has more");
+  const double adamw_lr = base.full() && !tuned ? kScratchLr : settings.lr;
   if (!o.has("lr-base")) fill("lr", o.lr, sgd ? sgd_lr : lbfgs ? 0 : adamw_lr);
-  fill("head-lr-mult", o.head_lr_mult, tuned && o.opt == "adamw" ? kTunedHeadLrMult : 1.0);
+  // Matrices of a pretrained backbone move little, a head from zero as much as elsewhere.
+  const bool slow = pretrained && o.opt == "adamw" && settings.lr > 0 && settings.lr < kHeadLr;
+  fill("head-lr-mult", o.head_lr_mult, slow ? kHeadLr / settings.lr : 1.0);
   fill("weight-decay", o.weight_decay,
        sgd     ? settings.sgd_weight_decay
        : lbfgs ? 0
                : settings.weight_decay);
 
-  const PromptConfig method = method_config(o.method, static_cast<int>(o.prompts));
   const bool prompts = settings.prompts > 0;
   fill("new-prompts", o.new_prompts, word_of(method.new_prompts));
   fill("carry", o.carry, prompts ? word_of(method.carry) : "none");

@@ -16,7 +16,8 @@ std::vector<Flag> input_flags() {
   using namespace table;
   using O = Options;
   constexpr unsigned kSets = kTrain | kEval | kCheck | kFeatures;
-  constexpr const char* kMethods = "linear|full|vpt-shallow|vpt-deep|gapt|gspc|lpc|lspt";
+  std::string methods;
+  for (const std::string& name : method_names()) methods += (methods.empty() ? "" : "|") + name;
   return {
       {"data", ",--data-dir", kSets | kBench | kPretrain, kData, &O::data, "DIR",
        "data set as its owner ships it: CUB-200-2011, NABirds, Oxford Flowers, Stanford Dogs or "
@@ -109,9 +110,9 @@ std::vector<Flag> input_flags() {
       {"model", ",-m", kBench, kModel, &O::model, "NAME",
        "vit_{tiny,small,base,large}_patch{PATCH}_{size}", 0, 0, "vit_base_patch16_224"},
       {"method", "", kSweepOnly, kModel, &O::method, "LIST",
-       std::string("what is trained; a comma list of methods (") + kMethods +
+       std::string("what is trained; a comma list of methods (") + methods +
            ") compares them: each gets the same search, and the same seeds"},
-      {"method", "", kTrain, kModel, &O::method, kMethods, "what is trained"},
+      {"method", "", kTrain, kModel, &O::method, methods, "what is trained"},
       {"reference", "", kSweepOnly, kSweeps, &O::reference, "METHOD",
        "of several methods the one that the others' differences are taken to, seed by seed", 0, 0,
        "", "the first"},
@@ -173,6 +174,24 @@ std::vector<Flag> input_flags() {
        10000},
       {"size", "", kSynth, kData, &O::size, "N", "width and height of the images", 16, 1024},
 
+      {"partial", "", kTrain | kBench, kModel, &O::partial, "K",
+       "--method partial: the last blocks that are trained, beside the final norm", 1, 256},
+      {"mlp-layers", "", kTrain | kBench, kModel, &O::mlp_layers, "K",
+       "--method mlp: layers of the head, with ReLU between them", 2, 64},
+      {"mlp-hidden", "", kTrain | kBench, kModel, &O::mlp_hidden, "N",
+       "--method mlp: their width; 0: the model's", 0, 65536},
+      {"adapter-dim", "", kTrain | kBench, kModel, &O::adapter_dim, "N",
+       "--method adapter: width of the bottlenecks", 1, 8192},
+      {"adapter-scale", "", kTrain | kBench, kModel, &O::adapter_scale, "X",
+       "--method adapter: what their part is multiplied by", -kBig, kBig},
+      {"adapter-at", "", kTrain | kBench, kModel, &O::adapter_at, "mlp|attn|both",
+       "--method adapter: the branches of a block that have one beside them"},
+      {"lora-rank", "", kTrain | kBench, kModel, &O::lora_rank, "R",
+       "--method lora: rank of the updates", 1, 8192},
+      {"lora-alpha", "", kTrain | kBench, kModel, &O::lora_alpha, "X",
+       "--method lora: updates are multiplied by this over the rank", -kBig, kBig},
+      {"lora-targets", "", kTrain | kBench, kModel, &O::lora_targets, "LIST",
+       "--method lora: the projections that have updates, of q,k,v,proj,fc1,fc2; qkv is all three"},
       {"new-prompts", "", kTrain | kBench, kVariants, &O::new_prompts, "every|first",
        "learnable prompts in every block or in the first", 0, 0, "", kByMethod},
       {"carry", "", kTrain | kBench, kVariants, &O::carry, "lstm|out|gate|none",

@@ -30,6 +30,9 @@ struct Options {
   int64_t prompts = 0;
   double prompt_dropout = 0;
   std::string new_prompts, carry, gspc, attn_temp;
+  int64_t partial = 1, mlp_layers = 3, mlp_hidden = 0, adapter_dim = 64, lora_rank = 8;
+  double adapter_scale = 0.1, lora_alpha = 8;
+  std::string adapter_at = "mlp", lora_targets = "q,v";
   bool lstm_share = true, mean_detach = false;
   int64_t lstm_hidden = 0;
   std::string lstm_out = "replace", mean_src = "out", mean_norm = "none", mean_scope = "patches";
@@ -124,7 +127,7 @@ struct Flag {
   bool result = true;  ///< whether what a run computes may depend on it: kept in checkpoints
 };
 const std::vector<Flag>& flags();
-inline constexpr const char* kByMethod = "by method";  ///< a default_text
+inline constexpr const char* kByMethod = "by method";                ///< a default_text
 inline constexpr const char* kVariants = "Variants of the prompts";  ///< a group
 /// Those of a command: of two with one name the first.
 std::vector<const Flag*> flags_of(unsigned command);

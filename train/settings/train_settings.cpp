@@ -1,8 +1,10 @@
 #include "train/settings/train_settings.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <sstream>
 
 #include "engine/cuda.h"
 #include "engine/kernel.h"
@@ -24,10 +26,41 @@ std::string cache_folder(const std::string& cache) {
   return above.empty() ? "" : (std::filesystem::path(above) / "lspt" / "images").string();
 }
 
+/// "q,v" as a set; qkv is three of them.
+unsigned projections_of(const std::string& list) {
+  unsigned set = 0;
+  std::istringstream words(list);
+  for (std::string word; std::getline(words, word, ',');) {
+    const auto* const at = std::find(std::begin(kProjections), std::end(kProjections), word);
+    require(word == "qkv" || at != std::end(kProjections), ErrorKind::kUsage, "--lora-targets: '",
+            word, "' is none of q, k, v, qkv, proj, fc1, fc2");
+    set |= word == "qkv" ? 7u : 1u << (at - std::begin(kProjections));
+  }
+  require(set != 0, ErrorKind::kUsage, "--lora-targets: names no projection");
+  return set;
+}
+
 ModelConfig model_config(const Options& o) {
   ModelConfig config;
   config.vit = vit_config(o.model, static_cast<int>(o.img_size));
-  PromptConfig& p = config.prompt = method_config(o.method, static_cast<int>(o.prompts));
+  MethodConfig& method = config.method = method_config(o.method, static_cast<int>(o.prompts));
+  if (method.trained == Trained::last) method.last_blocks = static_cast<int>(o.partial);
+  require(method.last_blocks <= config.vit.depth, ErrorKind::kUsage, "--partial ", o.partial,
+          ": the model has ", config.vit.depth, " blocks");
+  if (method.head.layers > 1)
+    method.head = {static_cast<int>(o.mlp_layers), static_cast<int>(o.mlp_hidden)};
+  SideConfig& side = method.side;
+  if (side.adapter_dim > 0) {
+    side.adapter_dim = static_cast<int>(o.adapter_dim);
+    side.adapter_scale = static_cast<float>(o.adapter_scale);
+    side.adapter_at = o.adapter_at == "both" ? 3u : o.adapter_at == "attn" ? 1u : 2u;
+  }
+  if (side.lora_rank > 0) {
+    side.lora_rank = static_cast<int>(o.lora_rank);
+    side.lora_alpha = static_cast<float>(o.lora_alpha);
+    side.lora_targets = projections_of(o.lora_targets);
+  }
+  PromptConfig& p = method.prompt;
   p.new_prompts = value_of(o.new_prompts, NewPrompts::first);
   p.carry = value_of(o.carry, Carry::none);
   p.gspc = o.gspc == "1";

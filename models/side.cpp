@@ -1,0 +1,84 @@
+#include "models/side.h"
+
+#include <cmath>
+
+#include "ops/add_columns.h"
+#include "ops/cast.h"
+#include "ops/linear.h"
+#include "ops/relu.h"
+
+namespace lspt {
+namespace {
+
+/// As torch.nn.Linear draws a matrix of `inputs` columns.
+Draw uniform_of(int64_t inputs) {
+  return {Draw::uniform, 1.0f / std::sqrt(static_cast<float>(inputs))};
+}
+
+bool has(unsigned set, int which) { return set >> which & 1u; }
+
+}  // namespace
+
+Side::Side(const SideConfig& config, int depth, int64_t width, int64_t hidden, DType dtype,
+           const Initializer& initializer)
+    : config_(config), dtype_(dtype) {
+  const auto add = [&](const std::string& name, const Shape& shape, Draw draw) -> const Var& {
+    return parameters_.emplace_back(initializer.trainable(name, shape, draw)).var;
+  };
+  for (int block = 0; block < depth; ++block) {
+    for (int p = 0; p < kProjectionCount && config.lora_rank > 0; ++p) {
+      LowRank& update = low_rank_.emplace_back();
+      if (!has(config.lora_targets, p)) continue;
+      const auto which = static_cast<Projection>(p);
+      const int64_t inputs = which == Projection::fc2 ? hidden : width;
+      const int64_t outputs = which == Projection::fc1 ? hidden : width;
+      const std::string name = "lora." + std::to_string(block) + "." + kProjections[p];
+      update.down = add(name + ".down", {config.lora_rank, inputs}, uniform_of(inputs));
+      update.up = add(name + ".up", {outputs, config.lora_rank}, constant(0.0f));
+    }
+    for (int b = 0; b < 2 && config.adapter_dim > 0; ++b) {
+      Adapter& adapter = adapters_.emplace_back();
+      if (!has(config.adapter_at, b)) continue;
+      const int64_t dim = config.adapter_dim;
+      const std::string name = "adapter." + std::to_string(block) + "." + kBranches[b];
+      adapter.down_weight = add(name + ".down.weight", {dim, width}, uniform_of(width));
+      adapter.down_bias = add(name + ".down.bias", {dim}, constant(0.0f));
+      adapter.up_weight = add(name + ".up.weight", {width, dim}, constant(0.0f));
+      adapter.up_bias = add(name + ".up.bias", {width}, constant(0.0f));
+    }
+  }
+}
+
+Parameters Side::parameters() {
+  Parameters all;
+  for (Parameter& parameter : parameters_) all.push_back(&parameter);
+  return all;
+}
+
+bool Side::updates(Projection which) const {
+  return config_.lora_rank > 0 && has(config_.lora_targets, static_cast<int>(which));
+}
+
+Var Side::projected(int block, Projection first, int count, const Var& x, Var y) const {
+  if (config_.lora_rank == 0) return y;
+  const int begin = static_cast<int>(first);
+  const float scale = config_.lora_alpha / static_cast<float>(config_.lora_rank);
+  const int64_t width = y.dim(-1) / count;
+  for (int i = 0; i < count; ++i) {
+    const LowRank& update = low_rank_[static_cast<size_t>(block * kProjectionCount + begin + i)];
+    if (!update.down) continue;
+    const Var low = linear(x, update.down, {});
+    y = add_columns(std::move(y), linear(low, update.up, {}), i * width, scale);
+  }
+  return y;
+}
+
+Var Side::joined(int block, Branch which, const Var& x, Var y) const {
+  if (config_.adapter_dim == 0) return y;
+  const Adapter& a = adapters_[static_cast<size_t>(2 * block + static_cast<int>(which))];
+  if (!a.down_weight) return y;
+  const Var low = relu(linear(x, a.down_weight, a.down_bias));
+  return add_columns(std::move(y), linear(low, a.up_weight, a.up_bias), 0, config_.adapter_scale);
+}
+
+}  // namespace lspt
