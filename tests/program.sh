@@ -288,6 +288,23 @@ same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
 [ "$(cut -d, -f1-7 straight/metrics.csv)" = "$(cut -d, -f1-7 parts/metrics.csv)" ] && pass "and so is metrics.csv" || fail "and so is metrics.csv"
 [ "$(grep top1 straight/results.json)" = "$(grep top1 parts/results.json)" ] && pass "and what results.json says" || fail "and what results.json says"
 
+# The methods that train or add something else than prompts.
+for method in "mlp --mlp-layers 2" "partial --partial 2" bias "adapter --adapter-at both --adapter-dim 4" "lora --lora-targets qkv,fc1"; do
+  name=${method%% *}
+  other="$train --method $method $weights --warmup-epochs 9"
+  check "two epochs of $method" $other --epochs 2 --output "tuned_$name"
+  check "one epoch of it" $other --epochs 1 --output "tuned_parts_$name"
+  check "and one more" "$LSPT" train --resume "tuned_parts_$name" --epochs 2
+  same "1 + 1 epochs of it are 2 epochs" "tuned_$name" "tuned_parts_$name"
+  check "eval of it" "$LSPT" eval --checkpoint "tuned_$name" --split val
+  grep -q "Acc@1 $(cut -d, -f5 "tuned_$name/metrics.csv" | tail -n 1) " out && pass "agrees with its last epoch" || { cat out "tuned_$name/metrics.csv" >err; fail "agrees with its last epoch"; }
+done
+grep -q "method: lora of rank 8 on q,k,v,fc1; trainable" tuned_lora/log.txt && pass "says what is tuned" || { cp tuned_lora/log.txt err; fail "says what is tuned"; }
+refuse "a LoRA of what there is not" 2 "'qk' is none of" $train --method lora --lora-targets qk
+refuse "more blocks than there are" 2 "the model has 12 blocks" $train --method partial --partial 13
+refuse "a flag of another method" 2 "it needs --method lora" $train --method adapter --lora-rank 2
+refuse "a fitted head of several layers" 2 "is for a head of one layer" $train --method mlp --init-head fit
+
 # Lines for other programs, once each however often the run is stopped.
 logged="$lspt $weights --warmup-epochs 9 --log-json --log-interval 1"
 untimed() { sed 's/,"img_per_s".*//' "$1"; }

@@ -29,7 +29,7 @@ both() { # NAME COMMAND...: run by each, its standard output kept
     (cd $side && "$program" "$@" >"$name.out" 2>"$name.err") || { cat "$side/$name.err" >&2; exit 1; }
   done
 }
-for method in linear full vpt-shallow vpt-deep gapt gspc lpc lspt; do
+for method in linear mlp partial bias adapter lora full vpt-shallow vpt-deep gapt gspc lpc lspt; do
   for dtype in f32 bf16; do
     run=$method-$dtype
     both train train --data ../birds --model vit_tiny_patch16_224 --img-size 32 --weights ../backbone/last.safetensors \

@@ -26,7 +26,7 @@ TrainSettings tiny_run(const std::string& method, const std::string& dtype,
   o.method = method;
   o.dtype = dtype;
   o.device = "cpu";
-  if (method != "linear" && method != "full") o.prompts = 6, o.given.insert("prompts");
+  if (method_config(method, 1).prompt.prompts > 0) o.prompts = 6, o.given.insert("prompts");
   if (!batch.empty()) {
     set_value(o, *find_flag("batch-size", kTrain), batch);
     o.given.insert("batch-size");
@@ -57,7 +57,8 @@ TEST_CASE("what a step takes is known from smaller ones, whatever the method and
   // Of several threads one may be too late to take any room.
   const int threads = thread_count();
   set_thread_count(1);
-  for (const char* method : {"linear", "full", "vpt-shallow", "vpt-deep", "gapt", "lpc", "lspt"})
+  for (const char* method : {"linear", "mlp", "partial", "bias", "adapter", "lora", "full",
+                             "vpt-shallow", "vpt-deep", "gapt", "lpc", "lspt"})
     for (const char* dtype : {"f32", "bf16"}) {
       const TrainSettings s = tiny_run(method, dtype);
       Model model(s.model);

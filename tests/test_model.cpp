@@ -62,16 +62,52 @@ TEST_CASE("the methods tune as many parameters of ViT-B/16 as the arithmetic say
   CHECK(tuned("lspt", 100) == 5'800'136);
 }
 
+TEST_CASE("tuned shares of ViT-B/16 are those that VPT's and VFPT's tables print") {
+  const ViTConfig vit = vit_config("vit_base_patch16_224");
+  const NamedTensors nothing;
+  // VTAB's 19 tasks have 940 classes, with the five of FGVC 2113 (Jia et al. 2022, Table 7).
+  const auto percent = [&](const std::string& name, double classes) {
+    const MethodConfig m = method_config(name, 1);
+    double backbone = 0, tuned = 0;
+    for (const auto& [parameter, shape] : backbone_shapes(vit)) {
+      backbone += static_cast<double>(shape.numel());
+      if (m.trains(parameter, vit.depth)) tuned += static_cast<double>(shape.numel());
+    }
+    tuned += 769 * classes;
+    return std::round(1e4 * tuned / (backbone + 769 * classes)) / 100;
+  };
+  CHECK(percent("linear", 940 / 19.0) == 0.04);   // VFPT's Table 2
+  CHECK(percent("partial", 940 / 19.0) == 8.30);  // the same
+  CHECK(percent("bias", 940 / 19.0) == 0.16);     // the same
+  CHECK(percent("linear", 2113 / 24.0) == 0.08);  // its Table 1
+  CHECK(percent("partial", 2113 / 24.0) == 8.34);
+  CHECK(percent("full", 940 / 19.0) == 100.0);
+
+  const auto added = [&](const std::string& name) {
+    Side side(method_config(name, 1).side, vit.depth, 768, 3072, DType::f32,
+              Initializer(1, Device::cpu, nothing));
+    return count(side.parameters());
+  };
+  CHECK(added("adapter") == 12 * (2 * 64 * 768 + 64 + 768));  // 1.19 M: AdaptFormer-64
+  CHECK(added("lora") == 12 * 2 * 8 * (768 + 768));           // peft's count for r = 8 on q and v
+}
+
 TEST_CASE("each method trains its own parameters and the head, and full the whole backbone") {
   const std::set<std::string> head = {"head.weight", "head.bias"};
   const std::set<std::string> lstm = {"lspt.lstm.weight_ih", "lspt.lstm.weight_hh",
                                       "lspt.lstm.bias_ih", "lspt.lstm.bias_hh"};
   const std::set<std::string> deep = {"prompt.0", "prompt.1", "prompt.2"};
   const std::map<std::string, std::set<std::string>> expected = {
-      {"linear", {}},     {"vpt-shallow", {"prompt.0"}},
-      {"vpt-deep", deep}, {"gapt", {"prompt.0", "gate.logit", "attn.temp"}},
-      {"gspc", deep},     {"lpc", {}},
-      {"lspt", {}}};
+      {"linear", {}},
+      {"vpt-shallow", {"prompt.0"}},
+      {"vpt-deep", deep},
+      {"gapt", {"prompt.0", "gate.logit", "attn.temp"}},
+      {"gspc", deep},
+      {"lpc", {}},
+      {"lspt", {}},
+      {"mlp",
+       {"head.hidden.0.weight", "head.hidden.0.bias", "head.hidden.1.weight",
+        "head.hidden.1.bias"}}};
   for (auto [method, own] : expected) {
     CAPTURE(method);
     if (method == "lpc" || method == "lspt") own = deep, own.insert(lstm.begin(), lstm.end());
@@ -79,6 +115,12 @@ TEST_CASE("each method trains its own parameters and the head, and full the whol
     Model model(golden::config(method));
     CHECK(names(model.trainable()) == own);
   }
+  Model bias(golden::config("bias")), partial(golden::config("partial"));
+  for (const Parameter* parameter : bias.trainable())
+    CHECK((parameter->name.ends_with("bias") || parameter->name == "head.weight"));
+  for (const Parameter* parameter : partial.trainable())
+    CHECK((parameter->name.starts_with("blocks.2.") || parameter->name.starts_with("norm.") ||
+           head.contains(parameter->name)));
   Model full(golden::config("full"));
   CHECK(names(full.trainable()) == names(full.parameters()));
   CHECK(full.parameters().size() == 4 + 3 * 12 + 2 + 2);

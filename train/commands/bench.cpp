@@ -154,7 +154,7 @@ int measure(Options o, const std::string& method, const std::string& dtype) {
   const bool mae = method == kMae;
   o.method = mae ? "full" : !inference ? method : o.prompts > 0 ? "vpt-shallow" : "linear";
   set_value(o, *find_flag("dtype", kTrain), dtype);
-  if (o.method == "linear" || o.method == "full") o.prompts = 0;
+  if (method_config(o.method, 1).prompt.prompts == 0) o.prompts = 0;
   o.given.insert({"prompt-dropout", "batch-size"});
   if (o.prompts == 0)
     for (const char* idle : {"prompts", "prompt-dropout"}) o.given.erase(idle);
