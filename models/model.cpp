@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "engine/accumulate.h"
 #include "ops/cast.h"
 #include "ops/linear.h"
 #include "ops/patch_pool.h"
@@ -67,6 +68,18 @@ Parameters Model::trainable() {
   Parameters all = parameters();
   std::erase_if(all, [](const Parameter* parameter) { return !parameter->var.node; });
   return all;
+}
+
+NamedTensors Model::merged() {
+  NamedTensors values;
+  for (const Parameter* parameter : parameters()) {
+    // A copy: what is merged is changed in place.
+    const Tensor own(parameter->var.shape());
+    accumulate(own, to_device(to_dtype(parameter->var.value, DType::f32), Device::cpu), 0.0f);
+    values[parameter->name] = own;
+  }
+  side_.merge(values);
+  return values;
 }
 
 void Model::load(const NamedTensors& values) {

@@ -46,6 +46,10 @@ class Model {
   /// The parameters that have gradients.
   Parameters trainable();
 
+  /// Every value in f32 on the host, low-rank updates merged into the matrices: what computes the
+  /// same without them.
+  NamedTensors merged();
+
   /// Gives the named parameters other values. Throws Error(kWeights) for a name that the model does
   /// not have or another shape.
   void load(const NamedTensors& values);

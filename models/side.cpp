@@ -1,7 +1,10 @@
 #include "models/side.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "engine/accumulate.h"
+#include "engine/gemm.h"
 #include "ops/add_columns.h"
 #include "ops/cast.h"
 #include "ops/linear.h"
@@ -16,6 +19,12 @@ Draw uniform_of(int64_t inputs) {
 }
 
 bool has(unsigned set, int which) { return set >> which & 1u; }
+
+Tensor scaled_by(const Tensor& x, float factor) {
+  std::vector<float> values = x.to_vector();
+  for (float& value : values) value *= factor;
+  return Tensor::from(values, x.shape());
+}
 
 }  // namespace
 
@@ -71,6 +80,28 @@ Var Side::projected(int block, Projection first, int count, const Var& x, Var y)
     y = add_columns(std::move(y), linear(low, update.up, {}), i * width, scale);
   }
   return y;
+}
+
+void Side::merge(NamedTensors& values) const {
+  const float scale = config_.lora_alpha / static_cast<float>(std::max(config_.lora_rank, 1));
+  for (size_t i = 0; i < low_rank_.size(); ++i) {
+    const LowRank& update = low_rank_[i];
+    if (!update.down) continue;
+    const auto block = std::to_string(i / kProjectionCount);
+    const size_t p = i % kProjectionCount;
+    constexpr const char* kLayers[] = {"attn.qkv",  "attn.qkv", "attn.qkv",
+                                       "attn.proj", "mlp.fc1",  "mlp.fc2"};
+    const Tensor& whole = values.at("blocks." + block + "." + kLayers[p] + ".weight");
+    const int64_t rows = update.up.dim(0), first = p < 3 ? static_cast<int64_t>(p) * rows : 0;
+    const Tensor part = whole.slice(first, first + rows);
+    const auto host = [](const Var& x) { return to_device(x.value, Device::cpu); };
+    const Tensor product(part.shape());
+    gemm(product, host(update.up), false, host(update.down), false);
+    accumulate(part, scaled_by(product, scale), 1.0f);
+    const std::string name = "lora." + block + "." + kProjections[p];
+    values.erase(name + ".down");
+    values.erase(name + ".up");
+  }
 }
 
 Var Side::joined(int block, Branch which, const Var& x, Var y) const {

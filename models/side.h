@@ -49,6 +49,9 @@ class Side {
   bool updates(Projection which) const;
   /// y, what projections first.. make of x side by side, each `width` wide, with their updates.
   Var projected(int block, Projection first, int count, const Var& x, Var y) const;
+  /// Adds the updates to the backbone's matrices among `values` (f32, on the host) and takes them
+  /// out: what is left computes the same without them.
+  void merge(NamedTensors& values) const;
   /// y, the sum of x and a branch of x, with the adapter's part.
   Var joined(int block, Branch which, const Var& x, Var y) const;
 

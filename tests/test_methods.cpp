@@ -231,6 +231,28 @@ TEST_CASE("a trainable backbone computes what a frozen one does") {
   });
 }
 
+TEST_CASE("a model whose low-rank updates are merged computes the same as a plain one") {
+  for_both_pools([](Pool pool) {
+    ModelConfig config = golden::config("lora", 3, pool);
+    config.method.side.lora_targets = 63;  // all
+    config.method.side.lora_rank = 3;
+    config.method.side.lora_alpha = 3.0f;
+    NamedTensors start = values();
+    for (int block = 0; block < 3; ++block)
+      for (const char* which : kProjections) {
+        const std::string name = "lora." + std::to_string(block) + "." + which;
+        start.erase(name + ".down");  // drawn
+        start[name + ".up"] = filled({which == std::string("fc1") ? 128 : 32, 3}, 0.05f);
+      }
+    Model tuned(config, start);
+    Model plain(golden::config("linear", 3, pool), tuned.merged());
+    const Tensor want = tuned.forward(images()).value;
+    CHECK(golden::distance(plain.forward(images()).value, want) <= 1e-5 * golden::largest(want));
+    Model untuned(golden::config("linear", 3, pool), start);
+    CHECK(golden::distance(untuned.forward(images()).value, want) > 1e-2);
+  });
+}
+
 TEST_CASE("dropout that drops nothing gives each image its own prompts and changes nothing") {
   NamedTensors start = values();
   start["gate.logit"] = filled({2}, 0.5f);

@@ -35,6 +35,10 @@ int run(const lspt::Invocation& invocation) {
       return lspt::run_info(invocation.options);
     case lspt::kConvert:
       return lspt::run_convert(invocation.options);
+    case lspt::kExport:
+      return lspt::run_export(invocation.options);
+    case lspt::kTable:
+      return lspt::run_table(invocation.options);
     case lspt::kBench:
       return lspt::run_bench(invocation.options);
     case lspt::kSynth:

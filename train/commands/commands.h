@@ -13,6 +13,8 @@ int run_eval(const Options& options);
 int run_predict(const Options& options);
 int run_info(const Options& options);
 int run_convert(const Options& options);
+int run_export(const Options& options);
+int run_table(const Options& options);
 int run_bench(const Options& options);
 int bench_loader(const Options& options);  ///< run_bench's --method loader
 int run_synth(const Options& options);

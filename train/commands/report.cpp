@@ -1,4 +1,4 @@
-// lspt report, lspt attention, lspt prompts
+// lspt report, lspt table, lspt attention, lspt prompts
 #include "train/report/report.h"
 
 #include <cstdio>
@@ -12,6 +12,7 @@
 #include "train/output/meter.h"
 #include "train/output/npy.h"
 #include "train/report/files.h"
+#include "train/report/table.h"
 #include "train/version.h"
 
 namespace lspt {
@@ -104,6 +105,27 @@ int run_report(const Options& given) {
     }
   write_atomically(given.output, html_of(report));
   std::printf("%s\n", given.output.c_str());
+  return 0;
+}
+
+int run_table(const Options& given) {
+  const std::string ending = fs::path(given.output).extension().string();
+  if (!given.output.empty()) {
+    require(ending == ".txt" || ending == ".csv" || ending == ".tex", ErrorKind::kUsage,
+            "--output ", given.output, ": .txt, .csv or .tex expected");
+    require_new("", {given.output}, given.overwrite);
+  }
+  Console console;
+  std::vector<std::string> left_out;
+  const ResultTable table = result_table(tasks_of(read_runs(given.files, left_out)));
+  for (const std::string& why : left_out) console.warn(why);
+  require(!table.rows.empty(), ErrorKind::kData, "table: no tested run in what is given");
+  const std::string text = text_of(table);
+  std::fputs(text.c_str(), stdout);
+  if (given.output.empty()) return 0;
+  write_atomically(given.output, ending == ".csv"   ? csv_of(table)
+                                 : ending == ".tex" ? latex_of(table)
+                                                    : text);
   return 0;
 }
 

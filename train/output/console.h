@@ -46,6 +46,8 @@ std::string clock_text(double seconds);
 std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
 /// 1234567 as "1,234,567".
 std::string grouped(int64_t number);
+/// A table's rows as text: columns as wide as their widest entry, right-aligned.
+std::string aligned(const std::vector<std::vector<std::string>>& rows);
 /// A field of a CSV file: in quotes, those inside doubled.
 std::string quoted(std::string text);
 

@@ -20,6 +20,16 @@ const std::vector<Command>& commands() {
       {"predict", kPredict, "Classify images.",
        "lspt predict --checkpoint runs/birds --topk 3 photo.jpg folder/ --output answers.csv",
        "IMAGE", "image files, or folders that are searched for them", 1, 1 << 20},
+      {"table", kTable, "A paper's table of finished sweeps: methods by data sets.",
+       "lspt table runs/cub runs/flowers --output table.tex", "SWEEP",
+       "folders that lspt sweep wrote, one or several of each data set. Columns are data sets, by "
+       "the name of their folder, those of VTAB in its three groups; rows are methods: tuned "
+       "parameters in percent of the backbone's, top-1 on test images (mean and deviation over "
+       "seeds), the mean over data sets that all methods have, and where full was run too the "
+       "number "
+       "of data sets on which the method is better. The best is marked with two stars (bold), the "
+       "second with one (underlined)",
+       1, 1 << 12},
       {"report", kReport,
        "Runs side by side on one page of HTML: accuracy, curves, answers, attention, prompts.",
        "lspt report runs/linear runs/vpt-deep runs/sweep-lspt --output report.html", "RUN",
@@ -58,6 +68,13 @@ const std::vector<Command>& commands() {
        "lspt convert ViT-B_16.npz vit.safetensors --dtype bf16", "FILE",
        "the file to read, then the file to write: .safetensors, or .pth, .pt, .bin for PyTorch", 2,
        2},
+      {"export", kExport, "Write a tuned model as one file for other programs.",
+       "lspt export runs/birds birds.safetensors", "FILE",
+       "run folder or checkpoint, then the file to write: .safetensors, or .pth, .pt, .bin for "
+       "PyTorch. Holds the backbone as it was tuned under timm's names (low-rank updates merged), "
+       "the head, and under the names of models/*.h what a plain ViT has not; metadata has the "
+       "sizes, the method's switches and the class names",
+       2, 2},
       {"bench", kBench, "Speed of training steps and of inference, on random images; of reading.",
        "lspt bench --method forward,vpt-deep,lspt --dtype f32,bf16 --batch-size 8 --json"},
       {"synth", kSynth, "Write a small data set of drawn birds, in CUB-200-2011's layout.",

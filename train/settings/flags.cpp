@@ -92,8 +92,8 @@ std::vector<Flag> input_flags() {
        "$XDG_CACHE_HOME or ~/.cache",
        0, 0, "", "auto", false},
 
-      {"weights", ",--pretrained-path", kTrain | kEval | kPredict | kFeatures | kLook, kModel,
-       &O::weights, "FILE",
+      {"weights", ",--pretrained-path", kTrain | kEval | kPredict | kFeatures | kLook | kExport,
+       kModel, &O::weights, "FILE",
        "backbone: .safetensors, PyTorch or .npz file (MAE, MoCo v3, DINO, DINOv2, timm, Google, "
        "Hugging Face)",
        0, 0, "", "none for train: random; else the file that the checkpoint names"},

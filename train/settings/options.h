@@ -97,7 +97,9 @@ enum CommandBit : unsigned {
   kPretrain = 32768,
   kReport = 65536,
   kAttention = 131072,
-  kPrompts = 262144
+  kPrompts = 262144,
+  kExport = 524288,
+  kTable = 1048576
 };
 
 struct Command {

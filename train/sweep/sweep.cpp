@@ -54,22 +54,6 @@ std::string percent(double value) { return format("%.4f", value); }
 
 }  // namespace
 
-std::string aligned(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) {
-      if (i == widths.size()) widths.push_back(0);
-      widths[i] = std::max(widths[i], row[i].size());
-    }
-  std::string out;
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i)
-      out += std::string(widths[i] - row[i].size() + 2, ' ') + row[i];
-    out += "\n";
-  }
-  return out;
-}
-
 std::vector<int64_t> parse_seeds(const std::string& text, int64_t first) {
   std::vector<int64_t> seeds;
   const Flag& flag = *find_flag("seed", kRun);

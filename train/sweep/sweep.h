@@ -44,9 +44,6 @@ const Cell* best_of(const std::vector<Cell>& cells);
 /// The runs of the chosen settings that are finished, in the order of the seeds.
 std::vector<Cell> finals(const Sweep& sweep);
 
-/// A table's rows as text: columns as wide as their widest entry, right-aligned.
-std::string aligned(const std::vector<std::vector<std::string>>& rows);
-
 /// A row a cell; the last column, seconds of training, is the only one that a second run of the
 /// same sweep changes.
 std::string csv_of(const Sweep& sweep);
