@@ -290,16 +290,23 @@ same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
 
 # The methods that train or add something else than prompts.
 for method in "mlp --mlp-layers 2" "partial --partial 2" bias "adapter --adapter-at both --adapter-dim 4" "lora --lora-targets qkv,fc1"; do
-  name=${method%% *}
+  tuned=${method%% *}
   other="$train --method $method $weights --warmup-epochs 9"
-  check "two epochs of $method" $other --epochs 2 --output "tuned_$name"
-  check "one epoch of it" $other --epochs 1 --output "tuned_parts_$name"
-  check "and one more" "$LSPT" train --resume "tuned_parts_$name" --epochs 2
-  same "1 + 1 epochs of it are 2 epochs" "tuned_$name" "tuned_parts_$name"
-  check "eval of it" "$LSPT" eval --checkpoint "tuned_$name" --split val
-  grep -q "Acc@1 $(cut -d, -f5 "tuned_$name/metrics.csv" | tail -n 1) " out && pass "agrees with its last epoch" || { cat out "tuned_$name/metrics.csv" >err; fail "agrees with its last epoch"; }
+  check "two epochs of $method" $other --epochs 2 --output "tuned_$tuned"
+  check "one epoch of it" $other --epochs 1 --output "tuned_parts_$tuned"
+  check "and one more" "$LSPT" train --resume "tuned_parts_$tuned" --epochs 2
+  same "1 + 1 epochs of it are 2 epochs" "tuned_$tuned" "tuned_parts_$tuned"
+  check "eval of it" "$LSPT" eval --checkpoint "tuned_$tuned" --split val
+  grep -q "Acc@1 $(cut -d, -f5 "tuned_$tuned/metrics.csv" | tail -n 1) " out && pass "agrees with its last epoch" || { cat out "tuned_$tuned/metrics.csv" >err; fail "agrees with its last epoch"; }
 done
 grep -q "method: lora of rank 8 on q,k,v,fc1; trainable" tuned_lora/log.txt && pass "says what is tuned" || { cp tuned_lora/log.txt err; fail "says what is tuned"; }
+for method in lora partial adapter; do
+  check "export $method" "$LSPT" export "tuned_$method" "$method.safetensors"
+done
+grep -q "holds more than a plain ViT" out && pass "says what others cannot read" || fail "says what others cannot read"
+refuse "to export over a file" 2 "exists" "$LSPT" export tuned_lora lora.safetensors
+"$LSPT" info lora.safetensors >out && grep -q "timm" out && ! grep -q "lora\.0" out && pass "updates are merged" || fail "updates are merged"
+check "train on what was exported" "$LSPT" train --data birds --weights partial.safetensors --batch-size 8 --threads 1 --method linear --epochs 1 --output on_export
 refuse "a LoRA of what there is not" 2 "'qk' is none of" $train --method lora --lora-targets qk
 refuse "more blocks than there are" 2 "the model has 12 blocks" $train --method partial --partial 13
 refuse "a flag of another method" 2 "it needs --method lora" $train --method adapter --lora-rank 2
@@ -574,6 +581,10 @@ cp -r compared compared_before
 check "compared again" $compare --json
 [ "$(grep -c 'done before' err)" -eq 10 ] && cmp -s compared/comparison.json compared_before/comparison.json &&
   pass "nothing is run twice" || fail "nothing is run twice"
+check "a table of it" "$LSPT" table compared --output table.tex
+grep -q "^ *lspt  " out && grep -q '\\toprule' table.tex && pass "of three methods, and as LaTeX" || { cp out err; fail "of three methods, and as LaTeX"; }
+refuse "a table of nothing" 3 "no tested run" "$LSPT" table birds
+refuse "a table of another kind" 2 ".txt, .csv or .tex" "$LSPT" table compared --output table.pdf
 refuse "a reference that is not compared" 2 "not among --method" "$LSPT" sweep --data birds --method linear,lspt --reference gapt
 refuse "a method that there is not" 2 "did you mean lspt" "$LSPT" sweep --data birds --method linear,lsp
 refuse "several methods of a recipe" 2 "is of one method" "$LSPT" sweep --data birds --method linear,lspt --recipe gapt/cub_mae
