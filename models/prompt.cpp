@@ -40,8 +40,18 @@ Prompts::Prompts(const PromptConfig& config, const ViTConfig& vit, DType dtype,
   // VPT 3.2: uniform with the Xavier bound of the patch embedding.
   const Draw draw_prompt{Draw::uniform, std::sqrt(6.0f / static_cast<float>(3 * p * p + d))};
   const int sets = config.new_prompts == NewPrompts::every ? vit.depth : 1;
-  for (int l = 0; l < sets; ++l)
-    prompts_.push_back(add("prompt." + std::to_string(l), {config.prompts, d}, draw_prompt).var);
+  // A product of two such has the variance of draw_prompt.
+  const auto rank = static_cast<float>(std::max(config.rank, 1));
+  const Draw draw_factor{Draw::uniform, std::sqrt(draw_prompt.spread * std::sqrt(3.0f / rank))};
+  for (int l = 0; l < sets; ++l) {
+    const std::string name = "prompt." + std::to_string(l);
+    if (config.rank == 0) {
+      prompts_.push_back(add(name, {config.prompts, d}, draw_prompt).var);
+    } else {
+      prompts_.push_back(add(name + ".a", {config.prompts, config.rank}, draw_factor).var);
+      prompts_.push_back(add(name + ".b", {d, config.rank}, draw_factor).var);
+    }
+  }
 
   if (config.carry == Carry::lstm && vit.depth > 1) {
     const Draw uniform{Draw::uniform, 1.0f / std::sqrt(static_cast<float>(h))};  // as torch.nn.LSTM
@@ -80,7 +90,10 @@ Parameters Prompts::parameters() {
 }
 
 Var Prompts::learnable(int block, const State& state) const {
-  const Var prompt = cast(prompts_[static_cast<size_t>(block)], dtype_);
+  const auto at = static_cast<size_t>(block);
+  const Var prompt = config_.rank == 0
+                         ? cast(prompts_[at], dtype_)
+                         : linear(cast(prompts_[2 * at], dtype_), prompts_[2 * at + 1], {});
   if (config_.dropout == 0.0f || !Tape::current()) return prompt;
   return dropout(expand(prompt, state.batch), config_.dropout,
                  state.key.stream(Purpose::dropout, static_cast<uint64_t>(vit_.depth),

@@ -29,6 +29,7 @@ enum class Carry { lstm, out, gate, none };
 
 struct PromptConfig {
   int prompts = 0;  ///< P; 0 = no prompts
+  int rank = 0;     ///< R > 0: P^l = A^l B^l of A (P, R) and B (R, D), as in BPT; 0: P^l itself
   NewPrompts new_prompts = NewPrompts::every;
   Carry carry = Carry::lstm;
   bool gspc = true;
@@ -50,6 +51,7 @@ struct PromptConfig {
 
 /// The prompts' parameters and one step of their recurrence.
 ///   prompt.{l} (P, D)                      l = 0..depth-1, or prompt.0 alone
+///   prompt.{l}.{a (P, R), b (D, R)}        in its place if it has a rank: a b^T
 ///   lspt.lstm.{weight_ih (4h, D), weight_hh (4h, h), bias_ih, bias_hh (4h)}
 ///   lspt.lstm.{l}.…                        one cell a block, if not shared
 ///   lspt.up.{weight (D, h), bias (D)}      A, if h < D
@@ -86,7 +88,7 @@ class Prompts {
   DType dtype_;
   int hidden_;
   std::deque<Parameter> parameters_;
-  std::vector<Var> prompts_, cells_;  // four Vars a cell
+  std::vector<Var> prompts_, cells_;  // one Var a block, or with a rank two; four a cell
   Var up_weight_, up_bias_, gate_, temperature_;
 };
 

@@ -67,6 +67,9 @@ std::vector<Case> cases() {
                  }});
   all.push_back(
       {"partial.two", "partial", 3, Pool::token, [](MethodConfig& m) { m.last_blocks = 2; }});
+  for (const char* name : {"vpt-deep", "lspt"})
+    all.push_back({std::string(name) + ".rank", name, 3, Pool::token,
+                   [](MethodConfig& m) { m.prompt.rank = 3; }});
   all.push_back({"mlp.narrow", "mlp", 2, Pool::token,
                  [](MethodConfig& m) { m.head = {.layers = 2, .hidden = 12}; }});
   return all;

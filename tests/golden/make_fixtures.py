@@ -124,6 +124,8 @@ def cases():
     table["adapter.both"] = (
         replace(m["adapter"], adapter_dim=8, adapter_scale=0.5, adapter_at=("attn", "mlp")), 2, "token")
     table["partial.two"] = (replace(m["partial"], last_blocks=2), 3, "token")
+    for name in ("vpt-deep", "lspt"):
+        table[f"{name}.rank"] = (replace(m[name], rank=3), 3, "token")
     table["mlp.narrow"] = (replace(m["mlp"], head_layers=2, head_hidden=12), 2, "token")
     return table
 

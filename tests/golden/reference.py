@@ -40,6 +40,7 @@ class Method:
     lora_rank: int = 0
     lora_alpha: float = 8.0
     lora_targets: tuple = ("q", "v")
+    rank: int = 0  # of prompts that are products
     new_prompts: str = "every"  # every, first
     carry: str = "lstm"  # lstm, out, gate, none
     gspc: bool = True
@@ -102,7 +103,11 @@ def method_shapes(method, vit, classes):
     h = method.lstm_hidden or d
     if method.prompts:
         for l in range(vit.depth if method.new_prompts == "every" else 1):
-            shapes[f"prompt.{l}"] = (method.prompts, d)
+            if method.rank:
+                shapes |= {f"prompt.{l}.a": (method.prompts, method.rank),
+                           f"prompt.{l}.b": (d, method.rank)}
+            else:
+                shapes[f"prompt.{l}"] = (method.prompts, d)
         if method.carry == "lstm":
             for cell in [""] if method.lstm_share else [f"{l}." for l in range(vit.depth - 1)]:
                 shapes |= {f"lspt.lstm.{cell}weight_ih": (4 * h, d),
@@ -194,9 +199,13 @@ def patch_mean(method, vit, x):
     return mean.detach() if method.mean_detach else mean
 
 
+def prompt(w, l):
+    return w[f"prompt.{l}"] if f"prompt.{l}" in w else w[f"prompt.{l}.a"] @ w[f"prompt.{l}.b"].T
+
+
 def next_prompts(method, vit, w, l, entered, x_in, x_out, state):
     """U^{l+1} from U^l and what entered and left block l; state holds the LSTM's (H, C)."""
-    fresh = w[f"prompt.{l + 1}"] if method.new_prompts == "every" else 0
+    fresh = prompt(w, l + 1) if method.new_prompts == "every" else 0
     if method.carry == "none":
         return fresh.expand(x_out.shape[0], -1, -1)
     out = x_out[:, 1:1 + method.prompts]
@@ -232,7 +241,7 @@ def forward(w, images, vit, method, pool="token"):
     x = torch.cat([w["cls_token"].expand(batch, -1, -1), x], 1) + w["pos_embed"]
     state = {}
     if p:
-        entered = w["prompt.0"].expand(batch, -1, -1)
+        entered = prompt(w, 0).expand(batch, -1, -1)
         x = torch.cat([x[:, :1], entered, x[:, 1:]], 1)
     for l in range(vit.depth):
         temperature = w["attn.temp"].clamp(0.01, 10)[l] if method.attn_temp else 1.0

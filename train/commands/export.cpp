@@ -22,6 +22,7 @@ std::map<std::string, std::string> about(const Checkpoint& run) {
   const PromptConfig& p = m.method.prompt;
   const Json method = {{"name", m.method.name},
                        {"prompts", p.prompts},
+                       {"rank", p.rank},
                        {"new_prompts", word_of(p.new_prompts)},
                        {"carry", word_of(p.carry)},
                        {"gspc", p.gspc},

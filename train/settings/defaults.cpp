@@ -70,7 +70,7 @@ std::string needs_of(const Options& o, const std::string& flag) {
   } rules[] = {
       {prompts,
        "a method with prompts",
-       {"prompts", "prompt-dropout", "new-prompts", "carry", "gspc", "attn-temp"}},
+       {"prompts", "prompt-dropout", "prompt-rank", "new-prompts", "carry", "gspc", "attn-temp"}},
       {lstm,
        "--carry lstm",
        {"lstm-share", "lstm-hidden", "lstm-out", "lstm-lr-mult", "forget-bias"}},

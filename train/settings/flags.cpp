@@ -174,6 +174,8 @@ std::vector<Flag> input_flags() {
        10000},
       {"size", "", kSynth, kData, &O::size, "N", "width and height of the images", 16, 1024},
 
+      {"prompt-rank", "", kTrain | kBench, kVariants, &O::prompt_rank, "R",
+       "prompts are products of two matrices of this rank (BPT); 0: they are not", 0, 8192},
       {"partial", "", kTrain | kBench, kModel, &O::partial, "K",
        "--method partial: the last blocks that are trained, beside the final norm", 1, 256},
       {"mlp-layers", "", kTrain | kBench, kModel, &O::mlp_layers, "K",

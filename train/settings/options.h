@@ -27,7 +27,7 @@ struct Options {
   std::string weights, family = "auto", model = "vit_base_patch16_224", method = "lspt",
                        pool = "auto";
   std::string mae_norm = "stored", fc_norm = "auto", pos_interpolation = "auto", init_head = "auto";
-  int64_t prompts = 0;
+  int64_t prompts = 0, prompt_rank = 0;
   double prompt_dropout = 0;
   std::string new_prompts, carry, gspc, attn_temp;
   int64_t partial = 1, mlp_layers = 3, mlp_hidden = 0, adapter_dim = 64, lora_rank = 8;

@@ -65,6 +65,7 @@ ModelConfig model_config(const Options& o) {
   p.carry = value_of(o.carry, Carry::none);
   p.gspc = o.gspc == "1";
   p.dropout = static_cast<float>(o.prompt_dropout);
+  p.rank = static_cast<int>(o.prompt_rank);
   p.attn_temp = o.attn_temp == "1";
   p.gate_init = static_cast<float>(o.gate_init);
   p.lstm_share = o.lstm_share;
