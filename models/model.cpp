@@ -108,6 +108,16 @@ void Model::look(const Tensor& images, Probe& probe) const {
   pooled(images, {}, &probe);
 }
 
+std::vector<Tensor> Model::patch_tokens(const Tensor& images) const {
+  Var x = vit_.embed(to_device(images, config_.device));
+  std::vector<Tensor> out;
+  for (int l = 0; l < config_.vit.depth; ++l) {
+    out.push_back(host_values(slice_tokens(x, 1, x.dim(1))));
+    if (l + 1 < config_.vit.depth) x = vit_.block(l, x);
+  }
+  return out;
+}
+
 Var Model::pooled(const Tensor& images, const StepKey& key, Probe* probe) const {
   const PromptConfig& method = config_.method.prompt;
   const int last = config_.vit.depth - 1;

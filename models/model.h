@@ -65,6 +65,9 @@ class Model {
   /// Fills `probe` with what passes by on the way of these images, in the pass that features()
   /// makes. Throws Error(kUsage) for a block that the model has not.
   void look(const Tensor& images, Probe& probe) const;
+  /// The patch rows that enter each block of the backbone alone, without what the method adds:
+  /// (B, patches, D) f32 on the host.
+  std::vector<Tensor> patch_tokens(const Tensor& images) const;
   /// Whether the head alone has gradients: an image then has the same features at every step.
   bool features_stay();
 

@@ -10,6 +10,7 @@
 #include "ops/gate.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
+#include "ops/mix_tokens.h"
 #include "ops/patch_pool.h"
 #include "ops/reshape.h"
 #include "ops/tokens.h"
@@ -78,6 +79,10 @@ Prompts::Prompts(const PromptConfig& config, const ViTConfig& vit, DType dtype,
       up_bias_ = add("lspt.up.bias", {d}, constant(0.0f)).var;
     }
   }
+  for (int l = 0; config.mixtures && l + 1 < vit.depth; ++l)
+    mixtures_.push_back(add("gspc." + std::to_string(l) + ".weight",
+                            {config.prompts, vit.num_patches()}, constant(0.0f))
+                            .var);
   if (config.carry == Carry::gate && vit.depth > 1)
     gate_ = add("gate.logit", {vit.depth - 1}, constant(-config.gate_init)).var;
   if (config.attn_temp) temperature_ = add("attn.temp", {vit.depth}, constant(1.0f)).var;
@@ -107,6 +112,11 @@ Var Prompts::patch_mean(const Var& x) const {
   Var mean = patch_pool(rows, config_.mean_cls ? 0 : first, rows.dim(1));
   if (config_.mean_detach) mean.node = nullptr;
   return reshape(mean, {x.dim(0), 1, x.dim(2)});
+}
+
+Var Prompts::mixture(int block, const Var& x) const {
+  return mix_tokens(x, x.dim(1) - vit_.num_patches(), x.dim(1),
+                    mixtures_[static_cast<size_t>(block)]);
 }
 
 void Prompts::look_at_gates(int block, const Var& source, const State& state) const {
@@ -158,14 +168,21 @@ Var Prompts::next(int block, const Var& entered, const Var& x_in, const Var& x_o
     if (trace) trace->blocks.back().mean = rms(mean);
   }
   const Var added = config_.lpc_first ? Var() : mean;
+  Var mixed;
+  if (config_.mixtures) mixed = mixture(block, config_.mean_in ? x_in : x_out);
   const auto source = [&] {
-    const Var out = slice_tokens(x_out, 1, 1 + p);
-    return added ? add(out, added) : out;
+    Var out = slice_tokens(x_out, 1, 1 + p);
+    if (added) out = add(out, added);
+    return mixed && !config_.lpc_first ? add(out, mixed) : out;
   };
   Var carried;
   if (config_.carry == Carry::lstm) {
     if (trace) look_at_gates(block, source(), state);
-    carried = lstm(block, {x_out, 1, 1 + p, added}, state);
+    // With mixtures the sum is made before, without in the kernel that writes the LSTM's input.
+    carried = lstm(
+        block,
+        mixed && !config_.lpc_first ? LstmInput(source(), 0, p) : LstmInput(x_out, 1, 1 + p, added),
+        state);
     if (trace) {
       trace->blocks.back().hidden = rms(state.hidden);
       trace->blocks.back().memory = rms(state.memory);
@@ -178,6 +195,7 @@ Var Prompts::next(int block, const Var& entered, const Var& x_in, const Var& x_o
     carried = source();
   }
   if (mean && config_.lpc_first) carried = add(carried, mean);
+  if (mixed && config_.lpc_first) carried = add(carried, mixed);
   if (config_.new_prompts == NewPrompts::first) return carried;
   return add(carried, learnable(block + 1, state));
 }

@@ -33,6 +33,9 @@ struct PromptConfig {
   NewPrompts new_prompts = NewPrompts::every;
   Carry carry = Carry::lstm;
   bool gspc = true;
+  /// `--patch-pool linear`: m^l + w^l Z^l in the place of m^l, a mixture of patch rows for each
+  /// prompt, w (P, patches) from zero on (VAPT's token-wise projector, without its bottleneck).
+  bool mixtures = false;
   float dropout = 0.0f;    ///< on learnable prompts, in training only
   bool attn_temp = false;  ///< GaPT: one learnable softmax temperature a block
   float gate_init = 5.0f;  ///< GaPT: gate logits start at -gate_init
@@ -55,6 +58,7 @@ struct PromptConfig {
 ///   lspt.lstm.{weight_ih (4h, D), weight_hh (4h, h), bias_ih, bias_hh (4h)}
 ///   lspt.lstm.{l}.…                        one cell a block, if not shared
 ///   lspt.up.{weight (D, h), bias (D)}      A, if h < D
+///   gspc.{l}.weight (P, patches)           l = 0..depth-2, if mixtures
 ///   gate.logit (depth - 1), attn.temp (depth)
 class Prompts {
  public:
@@ -82,12 +86,14 @@ class Prompts {
   Var lstm(int block, const LstmInput& source, State& state) const;
   void look_at_gates(int block, const Var& source, const State& state) const;
   Var patch_mean(const Var& x) const;
+  Var mixture(int block, const Var& x) const;
 
   PromptConfig config_;
   ViTConfig vit_;
   DType dtype_;
   int hidden_;
   std::deque<Parameter> parameters_;
+  std::vector<Var> mixtures_;         // one a step
   std::vector<Var> prompts_, cells_;  // one Var a block, or with a rank two; four a cell
   Var up_weight_, up_bias_, gate_, temperature_;
 };

@@ -13,6 +13,7 @@
 #include "ops/linear.h"
 #include "ops/lstm_cell.h"
 #include "ops/masked_tokens.h"
+#include "ops/mix_tokens.h"
 #include "ops/patch_embed.h"
 #include "ops/patch_loss.h"
 #include "ops/patch_pool.h"
@@ -140,6 +141,12 @@ void add_tokens(std::vector<OpCase>& t) {
   t.push_back({"slice_rows", {{{5, 3}, false, false, {3, 3}}}, [](const Vars& x, DType) -> Vars {
                  return {slice_rows(x[0], 1, 4)};
                }});
+  t.push_back({"mix_tokens",
+               {{{2, 5, 4}, false, false, {2, 3, 4}}, {{3, 3}}},
+               [](const Vars& x, DType) -> Vars { return {mix_tokens(x[0], 1, 4, x[1])}; }});
+  t.push_back({"mix_tokens, large",
+               {{{3, 40, 24}, false, false, {3, 30, 24}}, {{9, 30}}},
+               [](const Vars& x, DType) -> Vars { return {mix_tokens(x[0], 10, 40, x[1])}; }});
   t.push_back({"patch_pool",
                {{{2, 5, 3}, false, false, {2, 4, 3}}},
                [](const Vars& x, DType) -> Vars { return {patch_pool(x[0], 1, 5)}; }});

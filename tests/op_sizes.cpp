@@ -10,6 +10,7 @@
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/lstm_cell.h"
+#include "ops/mix_tokens.h"
 #include "ops/patch_embed.h"
 #include "ops/patch_pool.h"
 #include "ops/relu.h"
@@ -62,6 +63,9 @@ std::vector<OpCase> vit_base_cases(int64_t images) {
                [](const Vars& v, DType) -> Vars { return {splice(v[0], 1, prompts, {})}; }});
   t.push_back({"expand", {{{prompts, d}}}, [b](const Vars& v, DType) -> Vars {
                  return {expand(v[0], b)};
+               }});
+  t.push_back({"mix_tokens", {{x}, {{prompts, tokens - 1}}}, [](const Vars& v, DType) -> Vars {
+                 return {mix_tokens(v[0], 1, tokens, v[1])};
                }});
   t.push_back({"patch_pool", {{x}}, [](const Vars& v, DType) -> Vars {
                  return {patch_pool(v[0], 1, tokens)};

@@ -307,6 +307,14 @@ grep -q "holds more than a plain ViT" out && pass "says what others cannot read"
 refuse "to export over a file" 2 "exists" "$LSPT" export tuned_lora lora.safetensors
 "$LSPT" info lora.safetensors >out && grep -q "timm" out && ! grep -q "lora\.0" out && pass "updates are merged" || fail "updates are merged"
 check "train on what was exported" "$LSPT" train --data birds --weights partial.safetensors --batch-size 8 --threads 1 --method linear --epochs 1 --output on_export
+tokens="$train --method vpt-deep --prompts 3 $weights --prompt-init tokens --warmup-epochs 9"
+check "prompts that start as tokens" $tokens --epochs 1 --output tokens
+grep -q "3 prompts a block are patch tokens" err && pass "says so" || fail "says so"
+check "and again" $tokens --epochs 1 --output tokens_again
+same "are the same tokens" tokens tokens_again
+check "goes on from what they became" "$LSPT" train --resume tokens --epochs 2
+! grep -q "prompts a block" err && pass "without new ones" || fail "without new ones"
+refuse "tokens of a rank" 2 "cannot be any token" $tokens --prompt-rank 1
 refuse "a LoRA of what there is not" 2 "'qk' is none of" $train --method lora --lora-targets qk
 refuse "more blocks than there are" 2 "the model has 12 blocks" $train --method partial --partial 13
 refuse "a flag of another method" 2 "it needs --method lora" $train --method adapter --lora-rank 2

@@ -70,6 +70,11 @@ std::vector<Case> cases() {
   for (const char* name : {"vpt-deep", "lspt"})
     all.push_back({std::string(name) + ".rank", name, 3, Pool::token,
                    [](MethodConfig& m) { m.prompt.rank = 3; }});
+  for (const std::string name : {"gspc.mixtures", "lspt.mixtures", "lspt.mixtures-first"})
+    all.push_back({name, name.substr(0, 4), 3, Pool::token, [name](MethodConfig& m) {
+                     m.prompt.mixtures = true;
+                     m.prompt.lpc_first = m.prompt.mean_in = name.ends_with("first");
+                   }});
   all.push_back({"mlp.narrow", "mlp", 2, Pool::token,
                  [](MethodConfig& m) { m.head = {.layers = 2, .hidden = 12}; }});
   return all;

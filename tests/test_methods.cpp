@@ -231,6 +231,20 @@ TEST_CASE("a trainable backbone computes what a frozen one does") {
   });
 }
 
+TEST_CASE("mixtures of patches that are zero add the mean alone") {
+  for_both_pools([](Pool pool) {
+    for (const std::string method : {"gspc", "lspt"}) {
+      const ModelConfig mean = golden::config(method, 3, pool);
+      NamedTensors start = values();
+      for (const char* name : {"gspc.0.weight", "gspc.1.weight"}) start.erase(name);  // zero
+      const ModelConfig mixed = with(mean, [](auto& c) { c.mixtures = true; });
+      check_same(run(mean, start), run(mixed, start));
+      start["gspc.0.weight"] = filled({5, 16}, 0.1f);
+      check_different(run(mean, start), run(mixed, start));
+    }
+  });
+}
+
 TEST_CASE("a model whose low-rank updates are merged computes the same as a plain one") {
   for_both_pools([](Pool pool) {
     ModelConfig config = golden::config("lora", 3, pool);

@@ -3,6 +3,7 @@
 
 #include "models/model.h"
 #include "ops/cross_entropy.h"
+#include "ops/tokens.h"
 #include "tests/golden.h"
 #include "train/optimizer.h"
 
@@ -213,6 +214,25 @@ TEST_CASE("training leaves the values that a model was given alone") {
   Model model(golden::config("lspt"), all);
   fill(find(model.parameters(), "prompt.0").var.value, 9.0f);
   CHECK(all.at("prompt.0").to_vector() == before);
+}
+
+TEST_CASE("patch tokens are what enters the blocks without prompts, whatever the method") {
+  const NamedTensors start = golden::read("backbone");
+  const Tensor images = golden::at(start, "images");
+  Model deep(golden::config("vpt-deep"), start), linear(golden::config("linear"), start);
+  const std::vector<Tensor> tokens = deep.patch_tokens(images);
+  REQUIRE(tokens.size() == 3);
+  const ViTConfig vit_config = golden::config("linear").vit;
+  const ViT vit(
+      vit_config, [](const std::string&) { return false; }, DType::f32,
+      Initializer(1, Device::cpu, start));
+  Var x = vit.embed(images);
+  for (int l = 0; l < 3; ++l) {
+    const Var rows = slice_tokens(x, 1, x.dim(1));
+    CHECK(golden::distance(tokens[static_cast<size_t>(l)], rows.value) == 0.0);
+    CHECK(golden::distance(linear.patch_tokens(images)[static_cast<size_t>(l)], rows.value) == 0.0);
+    x = vit.block(l, x);
+  }
 }
 
 TEST_CASE("in bf16 every method stays near its f32 numbers") {

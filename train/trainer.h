@@ -55,6 +55,7 @@ class Trainer {
   bool look_again();
   void fit();
   bool fit_first_head();
+  void start_prompts();
   float train_step(const Batch& batch, double lr);
   std::optional<Evaluation> evaluate_epoch();
   void finish_epoch(EpochRow row, const Evaluation& evaluation);

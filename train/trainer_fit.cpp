@@ -1,4 +1,4 @@
-// What a trainer does where a head is fitted: with --opt lbfgs, and for a first head.
+// What a trainer does before the first step, and where a head is fitted.
 #include "train/signals.h"
 #include "train/trainer.h"
 
@@ -21,6 +21,43 @@ bool Trainer::look_again() {
   }
   if (!fitted) progress_.step = progress_.correct = progress_.seen = 0, progress_.loss_sum = 0;
   return true;
+}
+
+/// SPT of Wang et al. 2024 (Revisiting the Power of Prompt for Visual Tuning): prompts start as
+/// patch tokens of training images that enter their block, here chosen at random. kTokenImages are
+/// enough to choose from.
+void Trainer::start_prompts() {
+  constexpr int64_t kTokenImages = 128;
+  const auto &config = model_.config().method.prompt;
+  std::vector<std::vector<float>> tokens;  // of each block
+  int64_t width = 0;
+  train_.start(0, 0);
+  Batch batch;
+  for (int64_t images = 0; images < kTokenImages && train_.next(batch);) {
+    const std::vector<Tensor> blocks = model_.patch_tokens(batch.images);
+    tokens.resize(blocks.size());
+    for (size_t l = 0; l < blocks.size(); ++l) {
+      const std::vector<float> values = blocks[l].to_vector();
+      tokens[l].insert(tokens[l].end(), values.begin(), values.end());
+      width = blocks[l].dim(2);
+    }
+    images += static_cast<int64_t>(batch.labels.size());
+  }
+  const size_t sets = config.new_prompts == NewPrompts::every ? tokens.size() : 1;
+  for (size_t l = 0; l < sets; ++l) {
+    const auto w = static_cast<size_t>(width);
+    std::vector<float> chosen;
+    const Random random(settings_.model.seed, 0, l, Purpose::init);
+    for (int64_t p = 0; p < config.prompts; ++p) {
+      const size_t row =
+          random.below(static_cast<uint64_t>(p), static_cast<uint32_t>(tokens[l].size() / w));
+      const auto from = tokens[l].begin() + static_cast<std::ptrdiff_t>(row * w);
+      chosen.insert(chosen.end(), from, from + width);
+    }
+    model_.load({{"prompt." + std::to_string(l), Tensor::from(chosen, {config.prompts, width})}});
+  }
+  console_.line(format("Init:  %d prompts %s are patch tokens of training images", config.prompts,
+                       sets > 1 ? "a block" : "of the first block"));
 }
 
 /// Linear probing before tuning: LP-FT of Kumar et al. 2022, arXiv:2202.10054.

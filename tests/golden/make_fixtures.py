@@ -119,13 +119,16 @@ def cases():
         table |= {name: (m[name], 2, "token"), f"{name}.avg": (m[name], 2, "avg"),
                   f"{name}.depth3": (m[name], 3, "token")}
     every = ("q", "k", "v", "proj", "fc1", "fc2")
-    table["lora.every"] = (replace(m["lora"], lora_rank=3, lora_alpha=3.0, lora_targets=every), 2, "token")
-    table["lora.every.avg"] = (replace(m["lora"], lora_rank=3, lora_alpha=3.0, lora_targets=every), 2, "avg")
-    table["adapter.both"] = (
-        replace(m["adapter"], adapter_dim=8, adapter_scale=0.5, adapter_at=("attn", "mlp")), 2, "token")
+    every = replace(m["lora"], lora_rank=3, lora_alpha=3.0, lora_targets=every)
+    table |= {"lora.every": (every, 2, "token"), "lora.every.avg": (every, 2, "avg")}
+    both = replace(m["adapter"], adapter_dim=8, adapter_scale=0.5, adapter_at=("attn", "mlp"))
+    table["adapter.both"] = (both, 2, "token")
     table["partial.two"] = (replace(m["partial"], last_blocks=2), 3, "token")
     for name in ("vpt-deep", "lspt"):
         table[f"{name}.rank"] = (replace(m[name], rank=3), 3, "token")
+    for name, switches in {"gspc.mixtures": {}, "lspt.mixtures": {}, "lspt.mixtures-first": {
+            "lpc_first": True, "mean_in": True}}.items():
+        table[name] = (replace(m[name.split(".")[0]], mixtures=True, **switches), 3, "token")
     table["mlp.narrow"] = (replace(m["mlp"], head_layers=2, head_hidden=12), 2, "token")
     return table
 
@@ -157,7 +160,7 @@ def make_methods(deep, weights, images, head):
     labels = torch.tensor([3, 0, 2])
     init, out = dict(head), {}
     scales = {"prompt": 0.5, "lspt.up.weight": 0.3, "lspt.lstm": 0.3, "gate": 1.0,
-              "lspt.up.bias": 0.1, "lora": 0.3, "adapter": 0.3, "head": 0.3}
+              "lspt.up.bias": 0.1, "lora": 0.3, "gspc": 0.3, "adapter": 0.3, "head": 0.3}
     for case, (method, depth, pool) in cases().items():
         vit = replace(deep, depth=depth)
         frozen = {k: v for k, v in weights.items() if k in ref.backbone_shapes(vit)}

@@ -144,6 +144,7 @@ OPS = {
     "relu on one side": lambda x, y: (x.relu(), y.relu()),
     "add_columns": lambda x, part: add_columns(x, part, 4 if x.shape[-1] == 7 else 8, 0.5),
     "add_columns in place": lambda x, part: 2 * add_columns(2 * x, part, 0, -2.0),
+    "mix_tokens": lambda x, w: w @ (x[:, 1:4] if x.shape[1] == 5 else x[:, 10:]),
     "gelu": F.gelu,
     "dropout": dropout,
     "gate": gate,

@@ -44,6 +44,7 @@ class Method:
     new_prompts: str = "every"  # every, first
     carry: str = "lstm"  # lstm, out, gate, none
     gspc: bool = True
+    mixtures: bool = False
     attn_temp: bool = False
     lstm_share: bool = True
     lstm_hidden: int = 0
@@ -116,6 +117,8 @@ def method_shapes(method, vit, classes):
                            f"lspt.lstm.{cell}bias_hh": (4 * h,)}
             if h != d:
                 shapes |= {"lspt.up.weight": (d, h), "lspt.up.bias": (d,)}
+        for l in range(vit.depth - 1 if method.mixtures else 0):
+            shapes[f"gspc.{l}.weight"] = (method.prompts, vit.patches)
         if method.carry == "gate":
             shapes["gate.logit"] = (vit.depth - 1,)
         if method.attn_temp:
@@ -209,7 +212,10 @@ def next_prompts(method, vit, w, l, entered, x_in, x_out, state):
     if method.carry == "none":
         return fresh.expand(x_out.shape[0], -1, -1)
     out = x_out[:, 1:1 + method.prompts]
-    mean = patch_mean(method, vit, x_in if method.mean_in else x_out) if method.gspc else 0
+    pooled = x_in if method.mean_in else x_out
+    mean = patch_mean(method, vit, pooled) if method.gspc else 0
+    if method.mixtures:
+        mean = mean + w[f"gspc.{l}.weight"] @ pooled[:, -vit.patches:]
     source = out if method.lpc_first else out + mean
     carried = source
     if method.carry == "lstm":

@@ -26,6 +26,7 @@ std::map<std::string, std::string> about(const Checkpoint& run) {
                        {"new_prompts", word_of(p.new_prompts)},
                        {"carry", word_of(p.carry)},
                        {"gspc", p.gspc},
+                       {"mixtures", p.mixtures},
                        {"attn_temp", p.attn_temp},
                        {"lstm_share", p.lstm_share},
                        {"lstm_hidden", p.lstm_hidden},

@@ -70,11 +70,14 @@ std::string needs_of(const Options& o, const std::string& flag) {
   } rules[] = {
       {prompts,
        "a method with prompts",
-       {"prompts", "prompt-dropout", "prompt-rank", "new-prompts", "carry", "gspc", "attn-temp"}},
+       {"prompts", "prompt-dropout", "prompt-rank", "prompt-init", "new-prompts", "carry", "gspc",
+        "attn-temp"}},
       {lstm,
        "--carry lstm",
        {"lstm-share", "lstm-hidden", "lstm-out", "lstm-lr-mult", "forget-bias"}},
-      {mean, "--gspc 1 and a --carry", {"mean-src", "mean-norm", "mean-scope", "mean-detach"}},
+      {mean,
+       "--gspc 1 and a --carry",
+       {"mean-src", "mean-norm", "mean-scope", "mean-detach", "patch-pool"}},
       {lstm && mean, "--carry lstm and --gspc 1", {"coding-order"}},
       {prompts && o.carry == "gate", "--carry gate", {"gate-init"}},
       {method.trained == Trained::last, "--method partial", {"partial"}},
@@ -171,6 +174,8 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
     if (const std::string needs = needs_of(o, flag); !needs.empty() && o.asked(flag))
       fail(ErrorKind::kUsage, "--", flag, ": has no effect with --method ", o.method,
            " as it is set; it needs ", needs);
+  require(o.prompt_init == "random" || o.prompt_rank == 0, ErrorKind::kUsage, "--prompt-init ",
+          o.prompt_init, ": a product of --prompt-rank ", o.prompt_rank, " cannot be any token");
   require(o.new_prompts == "every" || o.carry != "none" || !prompts, ErrorKind::kUsage,
           "--carry: none with --new-prompts first would leave the second block without prompts");
 

@@ -174,6 +174,9 @@ std::vector<Flag> input_flags() {
        10000},
       {"size", "", kSynth, kData, &O::size, "N", "width and height of the images", 16, 1024},
 
+      {"prompt-init", "", kTrain, kVariants, &O::prompt_init, "random|tokens",
+       "prompts start as random numbers, or as patch tokens of training images that enter their "
+       "block (SPT)"},
       {"prompt-rank", "", kTrain | kBench, kVariants, &O::prompt_rank, "R",
        "prompts are products of two matrices of this rank (BPT); 0: they are not", 0, 8192},
       {"partial", "", kTrain | kBench, kModel, &O::partial, "K",
@@ -200,6 +203,9 @@ std::vector<Flag> input_flags() {
        "what of a block's prompts enters the next", 0, 0, "", kByMethod},
       {"gspc", "", kTrain | kBench, kVariants, &O::gspc, "0|1",
        "add the mean patch token to the carried prompts", 0, 0, "", kByMethod},
+      {"patch-pool", "", kTrain | kBench, kVariants, &O::patch_pool, "mean|linear",
+       "what --gspc 1 adds: the mean patch token, or that and for each prompt a mixture of patch "
+       "tokens that is learned from zero on (VAPT)"},
       {"attn-temp", "", kTrain | kBench, kVariants, &O::attn_temp, "0|1",
        "a learnable softmax temperature a block", 0, 0, "", kByMethod},
       {"gate-init", "", kTrain | kBench, kVariants, &O::gate_init, "X",

@@ -64,6 +64,7 @@ ModelConfig model_config(const Options& o) {
   p.new_prompts = value_of(o.new_prompts, NewPrompts::first);
   p.carry = value_of(o.carry, Carry::none);
   p.gspc = o.gspc == "1";
+  p.mixtures = o.patch_pool == "linear";
   p.dropout = static_cast<float>(o.prompt_dropout);
   p.rank = static_cast<int>(o.prompt_rank);
   p.attn_temp = o.attn_temp == "1";
@@ -161,6 +162,7 @@ TrainSettings train_settings(const Options& o) {
       .model = model_config(o),
       .head_from = words.contains(o.init_head) ? "" : o.init_head,
       .fits_head = o.init_head == "fit",
+      .prompts_from_tokens = o.prompt_init == "tokens",
       .label_smoothing = o.label_smoothing,
       .choose = value_of(o.choose, Choose::one_se),
       .patience = o.patience,

@@ -56,6 +56,7 @@ struct TrainSettings {
   ModelConfig model;       ///< but for num_classes, which the data have
   std::string head_from;   ///< a linear probe's run whose head is the first; "" for none
   bool fits_head = false;  ///< the first head is fitted to what the untuned model makes of images
+  bool prompts_from_tokens = false;  ///< the first prompts are patch tokens of training images
   OptimizerConfig optimizer = {};
   Schedule schedule = {};  ///< but for steps_per_epoch
   double label_smoothing = 0;
