@@ -108,14 +108,13 @@ void Model::look(const Tensor& images, Probe& probe) const {
   pooled(images, {}, &probe);
 }
 
-std::vector<Tensor> Model::patch_tokens(const Tensor& images) const {
+void Model::patch_tokens(const Tensor& images,
+                         const std::function<void(int block, const Tensor& rows)>& see) const {
   Var x = vit_.embed(to_device(images, config_.device));
-  std::vector<Tensor> out;
   for (int l = 0; l < config_.vit.depth; ++l) {
-    out.push_back(host_values(slice_tokens(x, 1, x.dim(1))));
-    if (l + 1 < config_.vit.depth) x = vit_.block(l, x);
+    if (l > 0) x = vit_.block(l - 1, x);
+    see(l, host_values(slice_tokens(x, 1, x.dim(1))));
   }
-  return out;
 }
 
 Var Model::pooled(const Tensor& images, const StepKey& key, Probe* probe) const {

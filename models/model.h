@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "models/method.h"
 #include "models/vit.h"
@@ -65,9 +66,10 @@ class Model {
   /// Fills `probe` with what passes by on the way of these images, in the pass that features()
   /// makes. Throws Error(kUsage) for a block that the model has not.
   void look(const Tensor& images, Probe& probe) const;
-  /// The patch rows that enter each block of the backbone alone, without what the method adds:
-  /// (B, patches, D) f32 on the host.
-  std::vector<Tensor> patch_tokens(const Tensor& images) const;
+  /// Shows the patch rows that enter each block of the backbone alone, without what the method
+  /// adds, (B, patches, D) f32 on the host: those of one block at a time.
+  void patch_tokens(const Tensor& images,
+                    const std::function<void(int block, const Tensor& rows)>& see) const;
   /// Whether the head alone has gradients: an image then has the same features at every step.
   bool features_stay();
 

@@ -1,4 +1,5 @@
 // What a trainer does before the first step, and where a head is fitted.
+#include "engine/accumulate.h"
 #include "train/signals.h"
 #include "train/trainer.h"
 
@@ -24,40 +25,31 @@ bool Trainer::look_again() {
 }
 
 /// SPT of Wang et al. 2024 (Revisiting the Power of Prompt for Visual Tuning): prompts start as
-/// patch tokens of training images that enter their block, here chosen at random. kTokenImages are
-/// enough to choose from.
+/// patch tokens of training images that enter their block; here of the first batch, chosen at
+/// random.
 void Trainer::start_prompts() {
-  constexpr int64_t kTokenImages = 128;
-  const auto &config = model_.config().method.prompt;
-  std::vector<std::vector<float>> tokens;  // of each block
-  int64_t width = 0;
+  const PromptConfig& config = model_.config().method.prompt;
+  const bool every = config.new_prompts == NewPrompts::every;
   train_.start(0, 0);
   Batch batch;
-  for (int64_t images = 0; images < kTokenImages && train_.next(batch);) {
-    const std::vector<Tensor> blocks = model_.patch_tokens(batch.images);
-    tokens.resize(blocks.size());
-    for (size_t l = 0; l < blocks.size(); ++l) {
-      const std::vector<float> values = blocks[l].to_vector();
-      tokens[l].insert(tokens[l].end(), values.begin(), values.end());
-      width = blocks[l].dim(2);
-    }
-    images += static_cast<int64_t>(batch.labels.size());
-  }
-  const size_t sets = config.new_prompts == NewPrompts::every ? tokens.size() : 1;
-  for (size_t l = 0; l < sets; ++l) {
-    const auto w = static_cast<size_t>(width);
-    std::vector<float> chosen;
-    const Random random(settings_.model.seed, 0, l, Purpose::init);
+  require(train_.next(batch), ErrorKind::kData,
+          "--prompt-init tokens: no training image can be read");
+  NamedTensors prompts;
+  model_.patch_tokens(batch.images, [&](int block, const Tensor& rows) {
+    if (block > 0 && !every) return;
+    const Tensor tokens = rows.reshape({rows.rows(), rows.cols()});
+    const Tensor chosen({config.prompts, rows.cols()});
+    const Random random(settings_.model.seed, 0, static_cast<uint64_t>(block), Purpose::init);
     for (int64_t p = 0; p < config.prompts; ++p) {
-      const size_t row =
-          random.below(static_cast<uint64_t>(p), static_cast<uint32_t>(tokens[l].size() / w));
-      const auto from = tokens[l].begin() + static_cast<std::ptrdiff_t>(row * w);
-      chosen.insert(chosen.end(), from, from + width);
+      const int64_t row =
+          random.below(static_cast<uint64_t>(p), static_cast<uint32_t>(rows.rows()));
+      accumulate(chosen.slice(p, p + 1), tokens.slice(row, row + 1), 0.0f);
     }
-    model_.load({{"prompt." + std::to_string(l), Tensor::from(chosen, {config.prompts, width})}});
-  }
+    prompts["prompt." + std::to_string(block)] = chosen;
+  });
+  model_.load(prompts);
   console_.line(format("Init:  %d prompts %s are patch tokens of training images", config.prompts,
-                       sets > 1 ? "a block" : "of the first block"));
+                       every ? "a block" : "of the first block"));
 }
 
 /// Linear probing before tuning: LP-FT of Kumar et al. 2022, arXiv:2202.10054.

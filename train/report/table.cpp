@@ -155,7 +155,7 @@ std::string joined(const std::vector<std::vector<std::string>>& lines, const cha
   return out;
 }
 
-std::string without_underscores(std::string text) {
+std::string latex_name(std::string text) {
   for (size_t at = 0; (at = text.find('_', at)) != std::string::npos; at += 2)
     text.insert(at, "\\");
   return text;
@@ -236,9 +236,9 @@ std::string latex_of(const ResultTable& table) {
     return place == 1 ? "\\textbf{" + text + "}" : place == 2 ? "\\underline{" + text + "}" : text;
   };
   auto lines = entries_of(table, cell, mark);
-  for (std::string& name : lines[0]) name = without_underscores(name);
+  for (std::string& name : lines[0]) name = latex_name(name);
   lines[0][1] = "tuned \\%";
-  for (auto& line : lines) line[0] = without_underscores(line[0]);
+  for (auto& line : lines) line[0] = latex_name(line[0]);
   const std::vector<std::vector<std::string>> head(lines.begin(), lines.begin() + 1),
       body(lines.begin() + 1, lines.end());
   return "\\begin{tabular}{l" + std::string(lines[0].size() - 1, 'r') + "}\n\\toprule\n" +

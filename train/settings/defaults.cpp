@@ -26,9 +26,9 @@ struct MethodSettings {
   double lr, weight_decay;
   int64_t prompts;
   double prompt_dropout;
-  /// With --opt sgd. Full: nobody's. VPT: 1.0 * 64 / 256, linear 2.5 * 64 / 256 (Jia et al. 2022,
-  /// base-*.yaml and demo.ipynb); GaPT: 0.1, with MoCo v3 1.0 (Yoo et al. 2023, Table 5); LSPT
-  /// follows GaPT
+  /// With --opt sgd. Without prompts, but for linear: nobody's. VPT: 1.0 * 64 / 256, linear 2.5 *
+  /// 64 / 256 (Jia et al. 2022, base-*.yaml and demo.ipynb); GaPT: 0.1, with MoCo v3 1.0 (Yoo et
+  /// al. 2023, Table 5); LSPT follows GaPT
   /// (*inferred*: the comparison in the paper is GaPT's).
   double sgd_lr, sgd_lr_moco, sgd_weight_decay;
 };
