@@ -1,5 +1,5 @@
 // Sums down columns. Neighbouring threads own neighbouring columns, so that a warp reads whole
-// lines of a row at once; rows are shared out twice, to the blocks in chunks of 256 and to a
+// lines of a row at once; rows are shared out twice, to the blocks in chunks of 128 and to a
 // block's eight warps in turn. x is read once; a chunk's sums go through shared memory, the
 // chunks' sums through a tensor that is summed in the same way. Atomic additions would save that
 // second launch, but add in the order in which blocks happen to end: here the order depends on
@@ -13,7 +13,7 @@ namespace lspt::cuda {
 namespace sum_rows_cu {
 
 constexpr int kWalkers = 8;      // warps of a block, which take turns at the rows
-constexpr int64_t kChunk = 256;  // rows of a block
+constexpr int64_t kChunk = 128;  // rows of a block: three blocks a processor for 16,000 rows of 768
 
 /// A block owns 32 V columns of one chunk of rows of one group. Lane i of every walker owns the
 /// same V columns; walker w adds rows w, w + 8, ...; the walkers' sums are added in their order.

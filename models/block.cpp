@@ -33,7 +33,8 @@ Var transformer_block(const BlockWeights& w, int heads, float eps, const Var& in
   const auto norm = [eps](const Var& x, const Var& weight, const Var& bias) {
     return layer_norm(x, weight, bias, eps);
   };
-  AttentionOptions attention_options{.temperature = options.temperature,
+  AttentionOptions attention_options{.prompt_kv = options.prompt_kv,
+                                     .temperature = options.temperature,
                                      .temperature_index = options.temperature_index};
   const Side* const side = options.side;
   // Projections first.. of rows, queries, keys and values in this order.
@@ -79,17 +80,19 @@ Var transformer_block(const BlockWeights& w, int heads, float eps, const Var& in
     look(qkv);
     mixed = attention(qkv, heads, attention_options);
   }
-  const auto join = [&](Branch which, const Var& before, Var y) {
-    return side ? side->joined(options.index, which, before, std::move(y)) : y;
+  const auto join = [&](Branch which, const Var& before, const auto& branch) {
+    return side ? side->joined(options.index, which, before, branch) : branch(before);
   };
-  x = join(Branch::attention, x,
-           layer(mixed, Projection::proj, w.proj_weight, w.proj_bias, {.residual = x}));
+  x = join(Branch::attention, x, [&](const Var& residual) {
+    return layer(mixed, Projection::proj, w.proj_weight, w.proj_bias, {.residual = residual});
+  });
   const bool fused = !side || !side->updates(Projection::fc1);
   Var hidden = layer(norm(x, w.norm2_weight, w.norm2_bias), Projection::fc1, w.fc1_weight,
                      w.fc1_bias, {.gelu = fused});
   if (!fused) hidden = gelu(hidden);
-  return join(Branch::mlp, x,
-              layer(hidden, Projection::fc2, w.fc2_weight, w.fc2_bias, {.residual = x}));
+  return join(Branch::mlp, x, [&](const Var& residual) {
+    return layer(hidden, Projection::fc2, w.fc2_weight, w.fc2_bias, {.residual = residual});
+  });
 }
 
 }  // namespace lspt

@@ -31,6 +31,8 @@ struct BlockOptions {
   /// query, no MLP, and do not leave the block. Exact wherever the rows that would leave are not
   /// read.
   Var prompts = {};
+  /// Keys beside values, (P, 2 D) or (B, P, 2 D), that take part in attention as they are.
+  Var prompt_kv = {};
   /// Rows (P, D) or (B, P, D) that join the sequence after the class row. Normalized and projected
   /// apart from x, so that a constant x needs no gradient there.
   Var insert = {};

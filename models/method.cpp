@@ -67,12 +67,14 @@ std::string MethodConfig::text() const {
   if (trained == Trained::last)
     add("of the last " + (last_blocks == 1 ? "block" : number(last_blocks) + " blocks"));
   if (head.layers > 1) add("of " + number(head.layers) + " layers");
-  if (prompt.prompts > 0) add("with " + number(prompt.prompts) + " prompts");
+  if (prompt.prompts > 0)
+    add("with " + number(prompt.prompts) + (prompt.key_value ? " keys and values" : " prompts"));
   if (side.lora_rank > 0)
     add("of rank " + number(side.lora_rank) + " on " +
         names_of(side.lora_targets, kProjections, kProjectionCount));
   if (side.adapter_dim > 0)
-    add("of width " + number(side.adapter_dim) + " beside " +
+    add("of width " + number(side.adapter_dim) +
+        (side.adapter_sequential ? " behind " : " beside ") +
         names_of(side.adapter_at, kBranches, 2));
   return out;
 }

@@ -93,11 +93,24 @@ void Model::load(const NamedTensors& values) {
   }
 }
 
-bool Model::features_stay() { return trainable().size() == head_.size(); }
+int Model::frozen_blocks() {
+  const Parameters all = trainable();
+  const std::string prefix = "blocks.";
+  int first = config_.vit.depth;
+  if (all.size() == head_.size()) return first;
+  for (const Parameter* parameter : all) {
+    const std::string& name = parameter->name;
+    if (name.starts_with(prefix))
+      first = std::min(first, std::stoi(name.substr(prefix.size())));
+    else if (!name.starts_with("norm.") && !name.starts_with("head."))
+      return 0;
+  }
+  return std::min(first, config_.vit.depth - 1);
+}
 
 PromptTrace Model::trace(const Tensor& images) const {
   Probe probe;
-  pooled(images, {}, &probe);
+  look(images, probe);
   return probe.trace;
 }
 
@@ -105,7 +118,15 @@ void Model::look(const Tensor& images, Probe& probe) const {
   require(probe.attention_block >= Probe::kNone && probe.attention_block < config_.vit.depth,
           ErrorKind::kUsage, "block ", probe.attention_block, " of a model with blocks 0 to ",
           config_.vit.depth - 1);
-  pooled(images, {}, &probe);
+  pooled(vit_.embed(to_device(images, config_.device)), 0, {}, &probe);
+}
+
+Tensor Model::stem(const Tensor& images) {
+  const int blocks = frozen_blocks();
+  if (blocks == config_.vit.depth) return features(images).value;
+  Var x = vit_.embed(to_device(images, config_.device));
+  for (int l = 0; l < blocks; ++l) x = vit_.block(l, x);
+  return x.value;
 }
 
 void Model::patch_tokens(const Tensor& images,
@@ -117,20 +138,22 @@ void Model::patch_tokens(const Tensor& images,
   }
 }
 
-Var Model::pooled(const Tensor& images, const StepKey& key, Probe* probe) const {
+Var Model::pooled(Var x, int first_block, const StepKey& key, Probe* probe) const {
   const PromptConfig& method = config_.method.prompt;
   const int last = config_.vit.depth - 1;
   const bool token = config_.pool == Pool::token;
-  Prompts::State state{.batch = images.dim(0), .key = key, .probe = probe};
-  Var x = vit_.embed(to_device(images, config_.device)), entering;
+  Prompts::State state{.batch = x.dim(0), .key = key, .probe = probe};
+  Var entering;
   if (method.prompts > 0) entering = prompts_.learnable(0, state);
 
   bool inserted = false;  // whether x holds prompt rows
-  for (int l = 0; l <= last; ++l) {
+  for (int l = first_block; l <= last; ++l) {
     BlockOptions options{.class_only = token && l == last,
                          .temperature = prompts_.temperature(),
                          .side = side_.any() ? &side_ : nullptr};
-    if (entering && !inserted) {
+    if (method.key_value) {
+      options.prompt_kv = entering;
+    } else if (entering && !inserted) {
       // Prompt rows that nobody reads after the block are keys and values only.
       const bool pooled = l == last && config_.pool == Pool::avg;
       const bool read = !options.class_only && (method.carry != Carry::none || pooled);
@@ -157,12 +180,21 @@ Var Model::pooled(const Tensor& images, const StepKey& key, Probe* probe) const 
                          : patch_pool(vit_.final_norm(x), first, x.dim(1));
 }
 
+Var Model::read_by_head(const Var& pooled) const {
+  return cast(reshape(pooled, {pooled.dim(0), config_.vit.embed_dim}), DType::f32);
+}
+
 Var Model::features(const Tensor& images, const StepKey& key) const {
-  return cast(reshape(pooled(images, key), {images.dim(0), config_.vit.embed_dim}), DType::f32);
+  return read_by_head(pooled(vit_.embed(to_device(images, config_.device)), 0, key));
 }
 
 Var Model::forward(const Tensor& images, const StepKey& key) {
-  Var x = images.rank() == 2 ? Var(to_device(images, config_.device)) : features(images, key);
+  const int64_t rank = images.rank();
+  Var x;
+  if (rank == 4)
+    x = features(images, key);
+  else if (x = Var(to_device(images, config_.device)); rank == 3)
+    x = read_by_head(pooled(x, frozen_blocks(), key));
   for (size_t i = 0; i < head_.size(); i += 2) {
     if (i > 0) x = relu(x);
     x = linear(x, head_[i].var, head_[i + 1].var);

@@ -56,8 +56,7 @@ class Model {
   void load(const NamedTensors& values);
 
   /// images (B, 3, S, S) f32, normalized, on any device -> logits (B, num_classes) f32. Recorded if
-  /// a Tape is alive; prompt dropout acts only then. Features (B, embed_dim), which `features` gave
-  /// before, may stand for their images.
+  /// a Tape is alive; prompt dropout acts only then. What `stem` gave may stand for its images.
   Var forward(const Tensor& images, const StepKey& key = {});
   /// images -> what the head reads of them, (B, embed_dim) f32.
   Var features(const Tensor& images, const StepKey& key = {}) const;
@@ -70,11 +69,18 @@ class Model {
   /// adds, (B, patches, D) f32 on the host: those of one block at a time.
   void patch_tokens(const Tensor& images,
                     const std::function<void(int block, const Tensor& rows)>& see) const;
-  /// Whether the head alone has gradients: an image then has the same features at every step.
-  bool features_stay();
+  /// How many of the first blocks an image passes in the same way at every step, because nothing
+  /// that is trained is in them or enters them; all, if the head alone has gradients.
+  int frozen_blocks();
+  bool features_stay() { return frozen_blocks() == config_.vit.depth; }
+  /// images -> what they are behind those: the features, (B, embed_dim) f32, or the tokens that
+  /// enter block frozen_blocks(), (B, 1 + patches, embed_dim) in the model's dtype.
+  Tensor stem(const Tensor& images);
 
  private:
-  Var pooled(const Tensor& images, const StepKey& key, Probe* probe = nullptr) const;
+  /// From tokens that enter block `first` to what the head reads.
+  Var pooled(Var x, int first, const StepKey& key, Probe* probe = nullptr) const;
+  Var read_by_head(const Var& pooled) const;
 
   ModelConfig config_;
   ViT vit_;

@@ -44,13 +44,14 @@ Prompts::Prompts(const PromptConfig& config, const ViTConfig& vit, DType dtype,
   // A product of two such has the variance of draw_prompt.
   const auto rank = static_cast<float>(std::max(config.rank, 1));
   const Draw draw_factor{Draw::uniform, std::sqrt(draw_prompt.spread * std::sqrt(3.0f / rank))};
+  const int64_t width = config.key_value ? 2 * d : d;
   for (int l = 0; l < sets; ++l) {
     const std::string name = "prompt." + std::to_string(l);
     if (config.rank == 0) {
-      prompts_.push_back(add(name, {config.prompts, d}, draw_prompt).var);
+      prompts_.push_back(add(name, {config.prompts, width}, draw_prompt).var);
     } else {
       prompts_.push_back(add(name + ".a", {config.prompts, config.rank}, draw_factor).var);
-      prompts_.push_back(add(name + ".b", {d, config.rank}, draw_factor).var);
+      prompts_.push_back(add(name + ".b", {width, config.rank}, draw_factor).var);
     }
   }
 

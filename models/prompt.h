@@ -30,6 +30,10 @@ enum class Carry { lstm, out, gate, none };
 struct PromptConfig {
   int prompts = 0;  ///< P; 0 = no prompts
   int rank = 0;     ///< R > 0: P^l = A^l B^l of A (P, R) and B (R, D), as in BPT; 0: P^l itself
+  /// `--prompt-location key-value`: P^l (P, 2 D) are keys beside values of block l's attention, as
+  /// in prefix tuning (Li and Liang 2021, arXiv:2101.00190), not rows that its norm and matrices
+  /// make them of. For carry none and new_prompts every.
+  bool key_value = false;
   NewPrompts new_prompts = NewPrompts::every;
   Carry carry = Carry::lstm;
   bool gspc = true;
@@ -53,8 +57,8 @@ struct PromptConfig {
 };
 
 /// The prompts' parameters and one step of their recurrence.
-///   prompt.{l} (P, D)                      l = 0..depth-1, or prompt.0 alone
-///   prompt.{l}.{a (P, R), b (D, R)}        in its place if it has a rank: a b^T
+///   prompt.{l} (P, D), or (P, 2 D)         l = 0..depth-1, or prompt.0 alone
+///   prompt.{l}.{a (P, R), b (D or 2 D, R)} in its place if it has a rank: a b^T
 ///   lspt.lstm.{weight_ih (4h, D), weight_hh (4h, h), bias_ih, bias_hh (4h)}
 ///   lspt.lstm.{l}.…                        one cell a block, if not shared
 ///   lspt.up.{weight (D, h), bias (D)}      A, if h < D
@@ -76,7 +80,8 @@ class Prompts {
     Var hidden = {}, memory = {};
     Probe* probe = nullptr;  ///< filled if there is one
   };
-  /// Learnable prompts of block l: (P, D), or (B, P, D) when dropout draws a mask for each image.
+  /// Learnable prompts of block l: (P, D or 2 D), and (B, P, D or 2 D) when dropout draws a mask
+  /// for each image.
   Var learnable(int block, const State& state) const;
   /// U^{l+1} from what entered and left block l: x_in and x_out are [class, prompts, patches] (x_in
   /// of block 0 has no prompt rows), entered is U^l.

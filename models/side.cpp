@@ -5,6 +5,7 @@
 
 #include "engine/accumulate.h"
 #include "engine/gemm.h"
+#include "ops/add.h"
 #include "ops/add_columns.h"
 #include "ops/cast.h"
 #include "ops/linear.h"
@@ -104,12 +105,19 @@ void Side::merge(NamedTensors& values) const {
   }
 }
 
-Var Side::joined(int block, Branch which, const Var& x, Var y) const {
-  if (config_.adapter_dim == 0) return y;
-  const Adapter& a = adapters_[static_cast<size_t>(2 * block + static_cast<int>(which))];
-  if (!a.down_weight) return y;
-  const Var low = relu(linear(x, a.down_weight, a.down_bias));
-  return add_columns(std::move(y), linear(low, a.up_weight, a.up_bias), 0, config_.adapter_scale);
+Var Side::joined(int block, Branch which, const Var& x,
+                 const std::function<Var(const Var& residual)>& branch) const {
+  const Adapter* a = nullptr;
+  if (config_.adapter_dim > 0)
+    a = &adapters_[static_cast<size_t>(2 * block + static_cast<int>(which))];
+  if (!a || !a->down_weight) return branch(x);
+  const auto part = [&](const Var& of) {
+    const Var low = linear(of, a->down_weight, a->down_bias, {.gelu = config_.adapter_gelu});
+    return linear(config_.adapter_gelu ? low : relu(low), a->up_weight, a->up_bias);
+  };
+  if (!config_.adapter_sequential) return add_columns(branch(x), part(x), 0, config_.adapter_scale);
+  const Var y = branch({});
+  return add_columns(add(y, x), part(y), 0, config_.adapter_scale);
 }
 
 }  // namespace lspt

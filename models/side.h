@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,14 @@ struct SideConfig {
   float lora_alpha = 8.0f;
   unsigned lora_targets =
       1u << static_cast<int>(Projection::query) | 1u << static_cast<int>(Projection::value);
-  /// AdaptFormer, Chen et al. 2022, arXiv:2205.13535: x + branch(x) + scale up(relu(down(x))), down
+  /// AdaptFormer, Chen et al. 2022, arXiv:2205.13535: x + branch(x) + scale up(act(down(x))), down
   /// (dim, D) uniform as torch.nn.Linear's, up (D, dim) and both biases zero. dim 0: none.
   int adapter_dim = 0;
   float adapter_scale = 0.1f;
+  /// x + branch(x) + scale up(act(down(branch(x)))): Houlsby et al. 2019, arXiv:1902.00751, and
+  /// behind the MLP alone Pfeiffer et al. 2020, arXiv:2005.00247, which is VPT's adapter.
+  bool adapter_sequential = false;
+  bool adapter_gelu = false;  ///< act: GELU (erf) or ReLU
   unsigned adapter_at = 1u << static_cast<int>(Branch::mlp);
 
   bool any() const { return lora_rank > 0 || adapter_dim > 0; }
@@ -52,8 +57,10 @@ class Side {
   /// Adds the updates to the backbone's matrices among `values` (f32, on the host) and takes them
   /// out: what is left computes the same without them.
   void merge(NamedTensors& values) const;
-  /// y, the sum of x and a branch of x, with the adapter's part.
-  Var joined(int block, Branch which, const Var& x, Var y) const;
+  /// x + branch(x) and the adapter's part. `branch` adds its argument, if there is one, in its last
+  /// product.
+  Var joined(int block, Branch which, const Var& x,
+             const std::function<Var(const Var& residual)>& branch) const;
 
  private:
   struct LowRank {

@@ -289,7 +289,8 @@ same "1 + 2 epochs are 3 epochs, byte for byte" straight parts
 [ "$(grep top1 straight/results.json)" = "$(grep top1 parts/results.json)" ] && pass "and what results.json says" || fail "and what results.json says"
 
 # The methods that train or add something else than prompts.
-for method in "mlp --mlp-layers 2" "partial --partial 2" bias "adapter --adapter-at both --adapter-dim 4" "lora --lora-targets qkv,fc1"; do
+for method in "mlp --mlp-layers 2" "partial --partial 2" bias "adapter --adapter-at both --adapter-dim 4 --adapter-form sequential" \
+  "lora --lora-targets qkv,fc1" "vpt-deep --prompts 3 --prompt-location key-value"; do
   tuned=${method%% *}
   other="$train --method $method $weights --warmup-epochs 9"
   check "two epochs of $method" $other --epochs 2 --output "tuned_$tuned"
@@ -300,7 +301,7 @@ for method in "mlp --mlp-layers 2" "partial --partial 2" bias "adapter --adapter
   grep -q "Acc@1 $(cut -d, -f5 "tuned_$tuned/metrics.csv" | tail -n 1) " out && pass "agrees with its last epoch" || { cat out "tuned_$tuned/metrics.csv" >err; fail "agrees with its last epoch"; }
 done
 grep -q "method: lora of rank 8 on q,k,v,fc1; trainable" tuned_lora/log.txt && pass "says what is tuned" || { cp tuned_lora/log.txt err; fail "says what is tuned"; }
-for method in lora partial adapter; do
+for method in lora partial vpt-deep adapter; do
   check "export $method" "$LSPT" export "tuned_$method" "$method.safetensors"
 done
 grep -q "holds more than a plain ViT" out && pass "says what others cannot read" || fail "says what others cannot read"
@@ -314,6 +315,19 @@ check "and again" $tokens --epochs 1 --output tokens_again
 same "are the same tokens" tokens tokens_again
 check "goes on from what they became" "$LSPT" train --resume tokens --epochs 2
 ! grep -q "prompts a block" err && pass "without new ones" || fail "without new ones"
+for from in kmeans tokens; do
+  check "prompts that start as $from" $train --method vpt-deep --prompts 3 $weights --prompt-init $from --lr 0 --epochs 1 --output "from_$from"
+done
+grep -q "k-means of the patch tokens" from_kmeans/log.txt && ! cmp -s from_kmeans/best.safetensors from_tokens/best.safetensors && pass "k-means are other prompts" || fail "k-means are other prompts"
+check "prompts of another run" $train --method vpt-deep --prompts 3 $weights --prompt-init tokens --lr 0 --epochs 2 --output first_owner
+check "are taken over" $train --method vpt-deep --prompts 3 $weights --prompt-init first_owner --lr 0 --epochs 2 --output second_owner
+"$LSPT" export first_owner first.safetensors >/dev/null && "$LSPT" export second_owner second.safetensors >/dev/null && cmp first.safetensors second.safetensors && pass "to the byte" || fail "to the byte"
+refuse "prompts of a run without" 4 "has no tensor prompt.0" $train --method vpt-deep --prompts 3 $weights --prompt-init tuned_lora
+refuse "another number of prompts" 4 "expected (4, 192)" $train --method vpt-deep --prompts 4 $weights --prompt-init first_owner
+refuse "keys and values that are carried" 2 "it needs --carry none" $train --method lspt --prompt-location key-value
+refuse "keys and values of tokens" 2 "key-value has no tokens" $tokens --prompt-location key-value
+check "the last block on kept tokens" $train --method partial $weights --no-aug --epochs 2 --output kept_tokens
+grep -q "of each training and evaluation image once, behind the first 11 blocks" kept_tokens/log.txt && pass "computes the others once" || { cp kept_tokens/log.txt err; fail "computes the others once"; }
 refuse "tokens of a rank" 2 "cannot be any token" $tokens --prompt-rank 1
 refuse "a LoRA of what there is not" 2 "'qk' is none of" $train --method lora --lora-targets qk
 refuse "more blocks than there are" 2 "the model has 12 blocks" $train --method partial --partial 13

@@ -77,6 +77,23 @@ std::vector<Case> cases() {
                    }});
   all.push_back({"mlp.narrow", "mlp", 2, Pool::token,
                  [](MethodConfig& m) { m.head = {.layers = 2, .hidden = 12}; }});
+  all.push_back({"adapter.sequential", "adapter", 3, Pool::token, [](MethodConfig& m) {
+                   m.side.adapter_dim = 8, m.side.adapter_scale = 0.5f;
+                   m.side.adapter_sequential = true, m.side.adapter_at = 3u;
+                 }});
+  all.push_back({"adapter.pfeiffer", "adapter", 2, Pool::avg, [](MethodConfig& m) {
+                   m.side.adapter_dim = 8, m.side.adapter_scale = 1.0f;
+                   m.side.adapter_sequential = m.side.adapter_gelu = true;
+                 }});
+  const auto key_value = [](MethodConfig& m) { m.prompt.key_value = true; };
+  all.push_back({"vpt-deep.key-value.token", "vpt-deep", 3, Pool::token, key_value});
+  all.push_back({"vpt-deep.key-value.avg", "vpt-deep", 3, Pool::avg, key_value});
+  all.push_back({"vpt-deep.key-value.rank", "vpt-deep", 2, Pool::token,
+                 [](MethodConfig& m) { m.prompt.key_value = true, m.prompt.rank = 3; }});
+  all.push_back({"lora.peft", "lora", 2, Pool::token, [](MethodConfig& m) {
+                   m.side.lora_rank = 3;
+                   m.side.lora_targets = 0b111000;  // proj, fc1, fc2
+                 }});
   return all;
 }
 

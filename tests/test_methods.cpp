@@ -2,6 +2,9 @@
 #include <functional>
 
 #include "ops/cross_entropy.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+#include "ops/tokens.h"
 #include "tests/golden.h"
 
 using namespace lspt;
@@ -100,6 +103,26 @@ TEST_CASE(
                shallow);
     check_different(deep, shallow);
   });
+}
+
+TEST_CASE(
+    "keys and values that a block's norm and matrices make of VPT-deep's prompts are VPT-deep") {
+  const ModelConfig deep = golden::config("vpt-deep", 3);
+  NamedTensors start = values();
+  for (int l = 0; l < 3; ++l) {
+    const std::string block = "blocks." + std::to_string(l) + ".";
+    const auto of = [&](const std::string& name) { return Var(start.at(block + name)); };
+    const Var n = layer_norm(Var(start.at("prompt." + std::to_string(l))), of("norm1.weight"),
+                             of("norm1.bias"), 1e-6f);
+    const int64_t d = deep.vit.embed_dim;
+    start["prompt." + std::to_string(l)] = linear(n, slice_rows(of("attn.qkv.weight"), d, 3 * d),
+                                                  slice_rows(of("attn.qkv.bias"), d, 3 * d))
+                                               .value;
+  }
+  const auto keyed = with(deep, [](auto& c) { c.key_value = true; });
+  const Outcome direct = run(keyed, start), made = run(deep, values());
+  CHECK(golden::near(direct.logits, made.logits, 1e-5));
+  CHECK(golden::near(direct.gradients.at("head.weight"), made.gradients.at("head.weight"), 2e-5));
 }
 
 TEST_CASE("an LSTM of zeros carries nothing: LSPT is VPT-deep, and its residual form GSPC") {

@@ -82,12 +82,16 @@ std::vector<Tensor> train(Model& model, BatchSource& batches, BatchSource& evalu
   return seen;
 }
 
-TEST_CASE("a linear probe on features is the one on images, to the bit") {
+TEST_CASE("tuning a head, or the last blocks, on kept stems is that on images, to the bit") {
   const TempFolder folder;
   const std::vector<Sample> samples = write_samples(folder);
   for (const DType dtype : {DType::f32, DType::bf16})
-    for (const Pool pool : {Pool::token, Pool::avg}) {
-      const ModelConfig config = linear_model(dtype, pool);
+    for (const auto& [pool, trained] : {std::pair{Pool::token, Trained::nothing},
+                                        {Pool::avg, Trained::nothing},
+                                        {Pool::token, Trained::last},
+                                        {Pool::avg, Trained::last}}) {
+      ModelConfig config = linear_model(dtype, pool);
+      config.method.trained = trained;
       Model on_images(config), on_features(config);
       Loader images(samples, options_for(true)), test(samples, options_for(false));
       Loader train_images(samples, options_for(true)), test_images(samples, options_for(false));
@@ -195,9 +199,11 @@ TEST_CASE("features are kept only where they stay") {
     CAPTURE(method);
     Model model(golden::config(method));
     const bool head_alone = method == "linear" || method == "mlp";
+    const bool stays = head_alone || method == "partial";
     CHECK(model.features_stay() == head_alone);
-    CHECK(keeps(model, options_for(true)) == head_alone);
-    CHECK(keeps(model, evaluation) == head_alone);
+    CHECK(model.frozen_blocks() == (head_alone ? 3 : stays ? 2 : 0));
+    CHECK(keeps(model, options_for(true)) == stays);
+    CHECK(keeps(model, evaluation) == stays);
   }
 }
 

@@ -6,6 +6,7 @@
 #include "engine/digest.h"
 #include "engine/file.h"
 #include "train/inputs/feature_source.h"
+#include "train/inputs/first_prompts.h"
 #include "train/output/meter.h"
 #include "train/output/opening.h"
 #include "train/plan/memory_plan.h"
@@ -75,6 +76,8 @@ std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Consol
   state.class_names = inputs.data().class_names;
   NamedTensors values = backbone ? backbone->loaded.values : NamedTensors();
   if (!settings.head_from.empty()) values.merge(head_for(state, settings.head_from));
+  if (!settings.prompts_from.empty())
+    values.merge(prompts_from_file(settings.prompts_from, settings.model));
   ModelConfig config = settings.model;
   config.num_classes = static_cast<int>(state.class_names.size());
   return std::make_unique<Model>(config, values);
@@ -143,7 +146,7 @@ RunResult run(RunPlan plan, Inputs& inputs, const RunFolder& folder, Console& co
 
   console.open_log(folder.file("log.txt"));
   say_start(console, settings, *model, inputs.data());
-  say_features(console, train_features.get(), choice_features.get());
+  say_features(console, *model, train_features.get(), choice_features.get());
   if (resuming && state.progress.epoch >= epochs)
     console.line(format("all %lld epochs are done; best Acc@1 %.4f (epoch %lld)",
                         static_cast<long long>(epochs), state.progress.chosen_top1,

@@ -21,7 +21,7 @@ struct TrainStep::Captured {
   /// Puts what this step is about where the graphs look for it.
   void stage(const Tensor& new_images, const Tensor& new_targets, const StepKey& key) {
     if (!images) {
-      images = Tensor(new_images.shape(), DType::f32, Device::cuda);
+      images = Tensor(new_images.shape(), new_images.dtype(), Device::cuda);
       targets = Tensor(new_targets.shape(), DType::f32, Device::cuda);
       now = {static_cast<StepWords*>(memory::allocate(sizeof(StepWords), Device::cuda)),
              [](StepWords* words) { memory::release(words, sizeof *words, Device::cuda); }};

@@ -25,7 +25,8 @@ struct Capture {
 struct Forward {
   Var loss, logits;
 };
-/// images (B, 3, S, S) and what stands beside them, targets for instance: f32, on the device.
+/// images (B, 3, S, S), or what Model::stem made of them, and what stands beside them, targets for
+/// instance, f32: on the device.
 using ForwardFunction =
     std::function<Forward(const Tensor& images, const Tensor& targets, const StepKey& key)>;
 

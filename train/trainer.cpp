@@ -70,7 +70,9 @@ Trainer::Trainer(Checkpoint& state, Model& model, BatchSource& train, BatchSourc
 int Trainer::run() {
   if (kept_ && !look_again()) return stop();
   const bool fresh = progress_.epoch == 0 && progress_.step == 0;
-  if (settings_.prompts_from_tokens && fresh) start_prompts();
+  if (const PromptInit from = settings_.prompt_init;
+      fresh && (from == PromptInit::tokens || from == PromptInit::kmeans))
+    start_prompts();
   if (settings_.fits_head && fresh && !fit_first_head()) return stop();
   report_.begin(folder_, progress_);
   while (progress_.epoch < schedule_.epochs && !out_of_patience()) {

@@ -1,5 +1,5 @@
 // What a trainer does before the first step, and where a head is fitted.
-#include "engine/accumulate.h"
+#include "train/inputs/first_prompts.h"
 #include "train/signals.h"
 #include "train/trainer.h"
 
@@ -24,32 +24,18 @@ bool Trainer::look_again() {
   return true;
 }
 
-/// SPT of Wang et al. 2024 (Revisiting the Power of Prompt for Visual Tuning): prompts start as
-/// patch tokens of training images that enter their block; here of the first batch, chosen at
-/// random.
 void Trainer::start_prompts() {
   const PromptConfig& config = model_.config().method.prompt;
-  const bool every = config.new_prompts == NewPrompts::every;
   train_.start(0, 0);
   Batch batch;
   require(train_.next(batch), ErrorKind::kData,
-          "--prompt-init tokens: no training image can be read");
-  NamedTensors prompts;
-  model_.patch_tokens(batch.images, [&](int block, const Tensor& rows) {
-    if (block > 0 && !every) return;
-    const Tensor tokens = rows.reshape({rows.rows(), rows.cols()});
-    const Tensor chosen({config.prompts, rows.cols()});
-    const Random random(settings_.model.seed, 0, static_cast<uint64_t>(block), Purpose::init);
-    for (int64_t p = 0; p < config.prompts; ++p) {
-      const int64_t row =
-          random.below(static_cast<uint64_t>(p), static_cast<uint32_t>(rows.rows()));
-      accumulate(chosen.slice(p, p + 1), tokens.slice(row, row + 1), 0.0f);
-    }
-    prompts["prompt." + std::to_string(block)] = chosen;
-  });
-  model_.load(prompts);
-  console_.line(format("Init:  %d prompts %s are patch tokens of training images", config.prompts,
-                       every ? "a block" : "of the first block"));
+          "--prompt-init: no training image can be read to take tokens from");
+  const bool cluster = settings_.prompt_init == PromptInit::kmeans;
+  model_.load(prompts_from_images(model_, batch.images, cluster));
+  console_.line(format("Init:  %d prompts %s are %s of %lld training images", config.prompts,
+                       config.new_prompts == NewPrompts::every ? "a block" : "of the first block",
+                       cluster ? "k-means of the patch tokens" : "patch tokens",
+                       static_cast<long long>(batch.images.dim(0))));
 }
 
 /// Linear probing before tuning: LP-FT of Kumar et al. 2022, arXiv:2202.10054.

@@ -1,6 +1,7 @@
 """Writes the golden fixtures beside this file: python3 tests/golden/make_fixtures.py
 
-Needs torch, timm, safetensors, numpy (PyPI). Everything is computed in double precision from values
+Needs torch, timm, peft, safetensors, numpy (PyPI). Where timm or peft has a method (linear, full,
+partial, bias, LoRA of what is not fused) their logits and gradients must be the reference's. Everything is computed in double precision from values
 that are exact in f32, and stored as f32; the same versions write the same bytes.
 
   backbone.safetensors  a ViT of 3 blocks (models of depth 2 use the first two), images, and timm's own
@@ -17,6 +18,7 @@ from pathlib import Path
 import timm.models.vision_transformer as timm_vit
 import torch
 import torch.nn.functional as F
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 
 import reference as ref
@@ -57,11 +59,15 @@ def make_backbone():
     return vit, weights, images, head
 
 
-def timm_logits(vit, weights, head, images, pool):
-    """timm's ViT; for 'avg' its norm after the mean, as in MAE's fine-tuning code."""
-    model = timm_vit.VisionTransformer(
+def timm_model(vit, pool):
+    return timm_vit.VisionTransformer(
         img_size=vit.image, patch_size=vit.patch, embed_dim=vit.dim, depth=vit.depth,
         num_heads=vit.heads, num_classes=CLASSES, global_pool=pool).double().eval()
+
+
+def timm_logits(vit, weights, head, images, pool):
+    """timm's ViT; for 'avg' its norm after the mean, as in MAE's fine-tuning code."""
+    model = timm_model(vit, pool)
     rename = (lambda k: k.replace("norm.", "fc_norm.") if k.startswith("norm.") else k)
     state = weights | head
     model.load_state_dict({rename(k): v for k, v in state.items()} if pool == "avg" else state)
@@ -130,7 +136,48 @@ def cases():
             "lpc_first": True, "mean_in": True}}.items():
         table[name] = (replace(m[name.split(".")[0]], mixtures=True, **switches), 3, "token")
     table["mlp.narrow"] = (replace(m["mlp"], head_layers=2, head_hidden=12), 2, "token")
+    table["adapter.sequential"] = (replace(both, adapter_sequential=True), 3, "token")
+    table["adapter.pfeiffer"] = (replace(m["adapter"], adapter_dim=8, adapter_scale=1.0,
+                                         adapter_sequential=True, adapter_gelu=True), 2, "avg")
+    for pool in ("token", "avg"):
+        table[f"vpt-deep.key-value.{pool}"] = (replace(m["vpt-deep"], key_value=True), 3, pool)
+    table["vpt-deep.key-value.rank"] = (replace(m["vpt-deep"], key_value=True, rank=3), 2, "token")
+    rest = replace(m["lora"], lora_rank=3, lora_targets=("proj", "fc1", "fc2"))
+    table["lora.peft"] = (rest, 2, "token")
     return table
+
+
+def peft_model(method, model):
+    """LoRA by peft, and its names for ours. Its update of timm's qkv is one, ours are three."""
+    config = LoraConfig(r=method.lora_rank, lora_alpha=method.lora_alpha,
+                        target_modules=[PEFT[name] for name in method.lora_targets])
+    def rename(name):
+        _, block, target, half = name.split(".")
+        half = {"down": "lora_A", "up": "lora_B"}[half]
+        return f"blocks.{block}.{PEFT[target]}.{half}.default.weight"
+    return get_peft_model(model, config).base_model.model, rename
+
+
+PEFT = {"proj": "attn.proj", "fc1": "mlp.fc1", "fc2": "mlp.fc2"}
+
+
+def others(method, vit, values, trained, images, labels):
+    """Logits and gradients by timm and peft, where they have the method."""
+    model = timm_model(vit, "token")
+    names = {k: k for k in values}
+    if method.lora_rank:
+        model, rename = peft_model(method, model.float())
+        names = {k: rename(k) if k.startswith("lora") else
+                 k.replace(".weight", ".base_layer.weight").replace(".bias", ".base_layer.bias")
+                 if any(part in k for part in PEFT.values()) else k for k in values}
+    model = model.double().eval()
+    model.load_state_dict({names[k]: v for k, v in values.items()})
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in {names[k] for k in trained})
+    logits = model(images)
+    F.cross_entropy(logits, labels).backward()
+    parameters = dict(model.named_parameters())
+    return logits, {k: parameters[names[k]].grad for k in trained}
 
 
 def train(case, method, vit, pool, weights, trained, images, labels, optimizer):
@@ -184,6 +231,12 @@ def make_methods(deep, weights, images, head):
         logits = ref.forward(frozen | leaves, images, vit, method, pool)
         loss = F.cross_entropy(logits, labels)
         loss.backward()
+        if pool == "token" and case.split(".")[0] in ("linear", "full", "partial", "bias") or (
+                case == "lora.peft"):
+            theirs = others(method, vit, frozen | trained, trained, images, labels)
+            assert (logits - theirs[0]).abs().max() < 1e-12, f"{case}: others' logits differ"
+            for k, v in leaves.items():
+                assert (v.grad - theirs[1][k]).abs().max() < 1e-12, f"{case}: {k} differs"
         out |= {f"{case}.logits": logits, f"{case}.loss": loss[None]}
         out |= {f"{case}.grad.{k}": v.grad for k, v in leaves.items()}
         optimizers = ["sgd"] + ["adamw"] * (case in ("full", "lspt", "lspt.depth3"))

@@ -37,10 +37,13 @@ class Method:
     adapter_dim: int = 0
     adapter_scale: float = 0.1
     adapter_at: tuple = ("mlp",)
+    adapter_sequential: bool = False
+    adapter_gelu: bool = False
     lora_rank: int = 0
     lora_alpha: float = 8.0
     lora_targets: tuple = ("q", "v")
     rank: int = 0  # of prompts that are products
+    key_value: bool = False
     new_prompts: str = "every"  # every, first
     carry: str = "lstm"  # lstm, out, gate, none
     gspc: bool = True
@@ -104,11 +107,12 @@ def method_shapes(method, vit, classes):
     h = method.lstm_hidden or d
     if method.prompts:
         for l in range(vit.depth if method.new_prompts == "every" else 1):
+            width = 2 * d if method.key_value else d
             if method.rank:
                 shapes |= {f"prompt.{l}.a": (method.prompts, method.rank),
-                           f"prompt.{l}.b": (d, method.rank)}
+                           f"prompt.{l}.b": (width, method.rank)}
             else:
-                shapes[f"prompt.{l}"] = (method.prompts, d)
+                shapes[f"prompt.{l}"] = (method.prompts, width)
         if method.carry == "lstm":
             for cell in [""] if method.lstm_share else [f"{l}." for l in range(vit.depth - 1)]:
                 shapes |= {f"lspt.lstm.{cell}weight_ih": (4 * h, d),
@@ -167,12 +171,14 @@ def low_rank(method, w, l, name, x):
     return method.lora_alpha / method.lora_rank * F.linear(F.linear(x, down), up)
 
 
-def adapter(method, w, l, name, x):
-    """AdaptFormer's bottleneck beside a branch, arXiv:2205.13535."""
+def adapter(method, w, l, name, x, y):
+    """The bottleneck beside a branch x -> y, arXiv:2205.13535, or behind it, arXiv:1902.00751."""
     part = f"adapter.{l}.{name}."
     if part + "down.weight" not in w:
         return 0
-    low = F.relu(F.linear(x, w[part + "down.weight"], w[part + "down.bias"]))
+    low = F.linear(y if method.adapter_sequential else x, w[part + "down.weight"],
+                   w[part + "down.bias"])
+    low = F.gelu(low) if method.adapter_gelu else F.relu(low)
     return method.adapter_scale * F.linear(low, w[part + "up.weight"], w[part + "up.bias"])
 
 
@@ -184,11 +190,16 @@ def block(w, l, x, vit, temperature=1.0, method=Method()):
     n = norm(x, w, f"blocks.{l}.norm1", vit.eps)
     q, k, v = (part + more(n, name)
                for part, name in zip(linear(n, "attn.qkv").chunk(3, -1), "qkv"))
+    if method.key_value:  # prefix tuning, arXiv:2101.00190
+        keys, values = prompt(w, l).expand(x.shape[0], -1, -1).chunk(2, -1)
+        k, v = torch.cat([keys, k], 1), torch.cat([values, v], 1)
     mixed = attention(q, k, v, vit.heads, temperature)
-    x = x + linear(mixed, "attn.proj") + more(mixed, "proj") + adapter(method, w, l, "attn", x)
+    y = linear(mixed, "attn.proj") + more(mixed, "proj")
+    x = x + y + adapter(method, w, l, "attn", x, y)
     n = norm(x, w, f"blocks.{l}.norm2", vit.eps)
     hidden = F.gelu(linear(n, "mlp.fc1") + more(n, "fc1"))
-    return x + linear(hidden, "mlp.fc2") + more(hidden, "fc2") + adapter(method, w, l, "mlp", x)
+    y = linear(hidden, "mlp.fc2") + more(hidden, "fc2")
+    return x + y + adapter(method, w, l, "mlp", x, y)
 
 
 def patch_mean(method, vit, x):
@@ -242,7 +253,7 @@ def next_prompts(method, vit, w, l, entered, x_in, x_out, state):
 
 def forward(w, images, vit, method, pool="token"):
     """images (B, 3, S, S) -> logits (B, K)."""
-    batch, p = images.shape[0], method.prompts
+    batch, p = images.shape[0], 0 if method.key_value else method.prompts
     x = patch_embed(images, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"])
     x = torch.cat([w["cls_token"].expand(batch, -1, -1), x], 1) + w["pos_embed"]
     state = {}

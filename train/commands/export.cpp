@@ -35,7 +35,10 @@ std::map<std::string, std::string> about(const Checkpoint& run) {
                        {"mean_ln", p.mean_ln},
                        {"mean_cls", p.mean_cls},
                        {"lpc_first", p.lpc_first},
+                       {"key_value", p.key_value},
                        {"adapter_scale", m.method.side.adapter_scale},
+                       {"adapter_sequential", m.method.side.adapter_sequential},
+                       {"adapter_gelu", m.method.side.adapter_gelu},
                        {"head_layers", m.method.head.layers}};
   const Json vit = {{"img_size", m.vit.img_size},   {"patch_size", m.vit.patch_size},
                     {"embed_dim", m.vit.embed_dim}, {"depth", m.vit.depth},

@@ -1,4 +1,4 @@
-/// Features in place of images, for a model whose backbone is never changed.
+/// What a model makes of images in the blocks that training never changes, in their place.
 #pragma once
 
 #include <memory>
@@ -8,18 +8,18 @@
 
 namespace lspt {
 
-/// The batches of a Loader, their images replaced by what the model's head reads of them. Each
-/// image goes through the model once: in the first epoch that is seen from begin to end; from then
-/// on batches are gathered from memory, samples x embed_dim x 4 bytes. An epoch that was resumed in
-/// its middle is computed as it comes.
+/// The batches of a Loader, their images replaced by Model::stem: what the head reads, or the
+/// tokens that enter the first trained block. Each image goes through the stem once: in the first
+/// epoch that is seen from begin to end; from then on batches are gathered from memory. An epoch
+/// that was resumed in its middle is computed as it comes.
 ///
-/// With oneDNN 2.6 a step on these batches has the bits of a step on the images: there the features
-/// of an image do not depend on the size of its batch (tests/test_train_features.cpp). Elsewhere a
-/// last, smaller batch may differ by rounding.
+/// With oneDNN 2.6 a step on these batches has the bits of a step on the images: there the stem
+/// of an image does not depend on the size of its batch (tests/test_train_features.cpp). Elsewhere
+/// a last, smaller batch may differ by rounding.
 class FeatureSource : public BatchSource {
  public:
-  /// The model's backbone must not change as long as this lives, and images must not either: see
-  /// Model::features_stay, LoaderOptions::random.
+  /// The model's stem must not change as long as this lives, and images must not either: see
+  /// Model::frozen_blocks, LoaderOptions::random.
   FeatureSource(Model& model, Loader& images);
 
   int64_t batches() const override { return images_.batches(); }
@@ -36,15 +36,19 @@ class FeatureSource : public BatchSource {
   Model& model_;
   Loader& images_;
   std::vector<bool> bad_;
-  Tensor features_;          // (samples, embed_dim) f32 on the CPU
+  Tensor features_;          // (samples, a stem) on the CPU
   bool complete_ = false;    // whether all of it is there
   bool from_begin_ = false;  // whether the epoch under way began with its first batch
   std::vector<int64_t> order_;
   int64_t taken_ = 0;  // samples
 };
 
-/// A FeatureSource where neither the model nor the loader's options change an image's features from
-/// epoch to epoch, else nothing.
+/// Bytes that the stems of so many images take that are kept: 0 where the model or the loader's
+/// options change an image's stem from epoch to epoch, and where tokens would take more than a
+/// quarter of the memory that is free.
+double kept_bytes(Model& model, const LoaderOptions& options, int64_t images);
+
+/// A FeatureSource where stems are kept, else nothing.
 std::unique_ptr<FeatureSource> features_for(Model& model, Loader& images);
 
 }  // namespace lspt

@@ -90,14 +90,18 @@ void say_start(Console& console, const TrainSettings& s, Model& model, const Dat
                static_cast<double>(epochs) / static_cast<double>(warmup)));
 }
 
-void say_features(Console& console, const FeatureSource* train, const FeatureSource* choice) {
+void say_features(Console& console, Model& model, const FeatureSource* train,
+                  const FeatureSource* choice) {
   if (!train && !choice) return;
   const double bytes =
       static_cast<double>((train ? train->bytes() : 0) + (choice ? choice->bytes() : 0));
-  console.line(format("features: of each %s image once, kept in %.1f MB",
+  console.line(format("features: of each %s image once%s, kept in %.1f MB",
                       !choice  ? "training"
                       : !train ? "evaluation"
                                : "training and evaluation",
+                      model.features_stay()
+                          ? ""
+                          : format(", behind the first %d blocks", model.frozen_blocks()).c_str(),
                       bytes / 1e6));
 }
 

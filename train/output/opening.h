@@ -14,7 +14,8 @@ void say_images(Console& console, const LoaderOptions& images);
 void say_start(Console& console, const TrainSettings& settings, Model& model,
                const Dataset& dataset);
 /// Which features are computed once; either may be none.
-void say_features(Console& console, const FeatureSource* train, const FeatureSource* choice);
+void say_features(Console& console, Model& model, const FeatureSource* train,
+                  const FeatureSource* choice);
 /// Warns of a backbone that a run of ours trained with labels of this run's classes, and perhaps
 /// images.
 void say_seen(Console& console, const Backbone& backbone, const Inputs& inputs);

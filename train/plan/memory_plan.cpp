@@ -44,8 +44,12 @@ int64_t images_in(const std::vector<Sample>& part) { return static_cast<int64_t>
 const std::vector<Sample>& chosen_on(const Dataset& data) {
   return data.val.empty() ? data.test : data.val;
 }
-bool train_stays(Model& model, const TrainSettings& s) {
-  return model.features_stay() && !s.data.loader.random();
+/// Of the stems that are kept of training images, of those that an epoch is chosen on.
+double train_stems(Model& model, const TrainSettings& s, const Dataset& data) {
+  return kept_bytes(model, loader_options(s.data, true, false), images_in(data.train));
+}
+double choice_stems(Model& model, const TrainSettings& s, const Dataset& data) {
+  return kept_bytes(model, loader_options(s.data, false, false), images_in(chosen_on(data)));
 }
 
 /// Of decoded images: short side as it is kept, four to three.
@@ -56,13 +60,13 @@ double decoded_bytes(const TrainSettings& s, const Dataset& data) {
 
 /// What comes to be on the host beside the steps: photographs being decoded, images without a
 /// cache, features.
-double kept_bytes(Model& model, const TrainSettings& s, const Dataset& data) {
+double beside_steps(Model& model, const TrainSettings& s, const Dataset& data) {
   if (model.config().device == Device::cuda) return 0;
   const double width = model.config().vit.embed_dim, classes = model.config().num_classes;
   const auto images = static_cast<double>(images_in(data.train));
   double bytes = s.data.loader.workers * kWorkerBytes;
   if (s.data.cache.empty()) bytes += std::min(decoded_bytes(s, data), 2048 * kMebibyte);
-  if (train_stays(model, s)) bytes += 4 * width * images;
+  bytes += train_stems(model, s, data) + choice_stems(model, s, data);
   // Every look is kept, and copied for the fit, with what the head makes of it.
   if (s.optimizer.kind == OptimizerKind::lbfgs)
     bytes += 8 * (width + classes) * images * static_cast<double>(s.schedule.epochs);
@@ -151,10 +155,10 @@ MemoryPlan plan_memory(Model& model, const TrainSettings& s, const Dataset& data
   const FreeMemory before = there();
   MemoryPlan plan{StepMemory(model, s.data.loader.batch_size), gpu};
   plan.there = gpu ? there() : before;
-  plan.train = {images_in(data.train), train_stays(model, s)};
-  plan.choice = {images_in(chosen_on(data)), model.features_stay()};
+  plan.train = {images_in(data.train), train_stems(model, s, data) > 0};
+  plan.choice = {images_in(chosen_on(data)), choice_stems(model, s, data) > 0};
   plan.test = {data.val.empty() ? 0 : images_in(data.test), false};
-  plan.kept = kept_bytes(model, s, data);
+  plan.kept = beside_steps(model, s, data);
   if (!gpu) {
     plan.queued = s.data.loader.workers == 0 ? 1 : 3;  // data/loader.cpp
     plan.image = 12 * int64_t{s.data.loader.img_size} * s.data.loader.img_size;
@@ -194,7 +198,7 @@ double step_bytes_bound(Model& model, int64_t images) {
 
 void check_memory(Model& model, const TrainSettings& s, const Dataset& data) {
   const int64_t images = 2 * (s.data.loader.batch_size + s.data.validation_batch_size);
-  const double bound = step_bytes_bound(model, images) + kept_bytes(model, s, data);
+  const double bound = step_bytes_bound(model, images) + beside_steps(model, s, data);
   if (bound < free_for(model.config().device, 0).bytes / 10) return;
   require_room(plan_memory(model, s, data), s);
 }

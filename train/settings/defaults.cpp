@@ -72,6 +72,7 @@ std::string needs_of(const Options& o, const std::string& flag) {
        "a method with prompts",
        {"prompts", "prompt-dropout", "prompt-rank", "prompt-init", "new-prompts", "carry", "gspc",
         "attn-temp"}},
+      {prompts && o.carry == "none", "--carry none", {"prompt-location"}},
       {lstm,
        "--carry lstm",
        {"lstm-share", "lstm-hidden", "lstm-out", "lstm-lr-mult", "forget-bias"}},
@@ -84,7 +85,7 @@ std::string needs_of(const Options& o, const std::string& flag) {
       {method.head.layers > 1, "--method mlp", {"mlp-layers", "mlp-hidden"}},
       {method.side.adapter_dim > 0,
        "--method adapter",
-       {"adapter-dim", "adapter-scale", "adapter-at"}},
+       {"adapter-dim", "adapter-scale", "adapter-form", "adapter-act", "adapter-at"}},
       {method.side.lora_rank > 0, "--method lora", {"lora-rank", "lora-alpha", "lora-targets"}},
       {o.opt == "sgd", "--opt sgd", {"momentum"}},
       {o.opt != "lbfgs",
@@ -164,6 +165,8 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
        : lbfgs ? 0
                : settings.weight_decay);
 
+  // AdaptFormer's scale; a bottleneck behind the branch has none.
+  fill("adapter-scale", o.adapter_scale, o.adapter_form == "sequential" ? 1.0 : 0.1);
   const bool prompts = settings.prompts > 0;
   fill("new-prompts", o.new_prompts, word_of(method.new_prompts));
   fill("carry", o.carry, prompts ? word_of(method.carry) : "none");
@@ -174,8 +177,11 @@ void resolve(Options& o, const std::optional<WeightsHint>& weights) {
     if (const std::string needs = needs_of(o, flag); !needs.empty() && o.asked(flag))
       fail(ErrorKind::kUsage, "--", flag, ": has no effect with --method ", o.method,
            " as it is set; it needs ", needs);
-  require(o.prompt_init == "random" || o.prompt_rank == 0, ErrorKind::kUsage, "--prompt-init ",
-          o.prompt_init, ": a product of --prompt-rank ", o.prompt_rank, " cannot be any token");
+  const bool tokens = o.prompt_init == "tokens" || o.prompt_init == "kmeans";
+  require(!tokens || o.prompt_rank == 0, ErrorKind::kUsage, "--prompt-init ", o.prompt_init,
+          ": a product of --prompt-rank ", o.prompt_rank, " cannot be any token");
+  require(!tokens || o.prompt_location == "prepend", ErrorKind::kUsage, "--prompt-init ",
+          o.prompt_init, ": --prompt-location key-value has no tokens");
   require(o.new_prompts == "every" || o.carry != "none" || !prompts, ErrorKind::kUsage,
           "--carry: none with --new-prompts first would leave the second block without prompts");
 

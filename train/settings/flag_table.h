@@ -1,12 +1,14 @@
-/// The two halves of the table of flags, and what their entries share.
+/// The three parts of the table of flags, and what their entries share.
 #pragma once
 
 #include "train/settings/options.h"
 
 namespace lspt {
 
-/// What goes in: data, model, prompts.
+/// What goes in: data and model.
 std::vector<Flag> input_flags();
+/// Sizes and switches of the methods.
+std::vector<Flag> method_flags();
 /// How it is run: optimization, machine, output, sweeps.
 std::vector<Flag> run_flags();
 

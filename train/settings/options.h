@@ -29,10 +29,12 @@ struct Options {
   std::string mae_norm = "stored", fc_norm = "auto", pos_interpolation = "auto", init_head = "auto";
   int64_t prompts = 0, prompt_rank = 0;
   double prompt_dropout = 0;
-  std::string new_prompts, carry, gspc, attn_temp, prompt_init = "random", patch_pool = "mean";
+  std::string new_prompts, carry, gspc, attn_temp, prompt_init = "random", patch_pool = "mean",
+                                                   prompt_location = "prepend";
   int64_t partial = 1, mlp_layers = 3, mlp_hidden = 0, adapter_dim = 64, lora_rank = 8;
   double adapter_scale = 0.1, lora_alpha = 8;
-  std::string adapter_at = "mlp", lora_targets = "q,v";
+  std::string adapter_at = "mlp", adapter_form = "parallel", adapter_act = "relu",
+              lora_targets = "q,v";
   bool lstm_share = true, mean_detach = false;
   int64_t lstm_hidden = 0;
   std::string lstm_out = "replace", mean_src = "out", mean_norm = "none", mean_scope = "patches";

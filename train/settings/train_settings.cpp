@@ -53,6 +53,8 @@ ModelConfig model_config(const Options& o) {
   if (side.adapter_dim > 0) {
     side.adapter_dim = static_cast<int>(o.adapter_dim);
     side.adapter_scale = static_cast<float>(o.adapter_scale);
+    side.adapter_sequential = o.adapter_form == "sequential";
+    side.adapter_gelu = o.adapter_act == "gelu";
     side.adapter_at = o.adapter_at == "both" ? 3u : o.adapter_at == "attn" ? 1u : 2u;
   }
   if (side.lora_rank > 0) {
@@ -67,6 +69,7 @@ ModelConfig model_config(const Options& o) {
   p.mixtures = o.patch_pool == "linear";
   p.dropout = static_cast<float>(o.prompt_dropout);
   p.rank = static_cast<int>(o.prompt_rank);
+  p.key_value = o.prompt_location == "key-value";
   p.attn_temp = o.attn_temp == "1";
   p.gate_init = static_cast<float>(o.gate_init);
   p.lstm_share = o.lstm_share;
@@ -153,6 +156,7 @@ WeightsSettings weights_settings(const Options& o) {
 }
 
 TrainSettings train_settings(const Options& o) {
+  const PromptInit prompts = value_of(o.prompt_init, PromptInit::file);
   const std::set<std::string> words = {"auto", "zero", "vpt", "fit"};
   TrainSettings out{
       .recipe = o.recipe,
@@ -162,7 +166,8 @@ TrainSettings train_settings(const Options& o) {
       .model = model_config(o),
       .head_from = words.contains(o.init_head) ? "" : o.init_head,
       .fits_head = o.init_head == "fit",
-      .prompts_from_tokens = o.prompt_init == "tokens",
+      .prompt_init = prompts,
+      .prompts_from = prompts == PromptInit::file ? o.prompt_init : "",
       .label_smoothing = o.label_smoothing,
       .choose = value_of(o.choose, Choose::one_se),
       .patience = o.patience,

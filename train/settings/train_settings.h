@@ -10,6 +10,7 @@
 #include "models/model.h"
 #include "models/weights/load.h"
 #include "train/choice.h"
+#include "train/inputs/first_prompts.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 #include "train/step.h"
@@ -56,7 +57,8 @@ struct TrainSettings {
   ModelConfig model;       ///< but for num_classes, which the data have
   std::string head_from;   ///< a linear probe's run whose head is the first; "" for none
   bool fits_head = false;  ///< the first head is fitted to what the untuned model makes of images
-  bool prompts_from_tokens = false;  ///< the first prompts are patch tokens of training images
+  PromptInit prompt_init = PromptInit::random;
+  std::string prompts_from;  ///< the file of PromptInit::file
   OptimizerConfig optimizer = {};
   Schedule schedule = {};  ///< but for steps_per_epoch
   double label_smoothing = 0;

@@ -8,6 +8,7 @@
 #include "data/loader.h"
 #include "models/model.h"
 #include "train/choice.h"
+#include "train/inputs/first_prompts.h"
 #include "train/optimizer.h"
 #include "train/step.h"
 
@@ -20,6 +21,7 @@ constexpr auto words_of(NewPrompts) { return std::array{"every", "first"}; }
 constexpr auto words_of(Carry) { return std::array{"lstm", "out", "gate", "none"}; }
 constexpr auto words_of(Pool) { return std::array{"token", "avg", "patches"}; }
 constexpr auto words_of(HeadInit) { return std::array{"vpt", "zero"}; }
+constexpr auto words_of(PromptInit) { return std::array{"random", "tokens", "kmeans"}; }
 constexpr auto words_of(OptimizerKind) { return std::array{"sgd", "adamw", "lbfgs"}; }
 constexpr auto words_of(Choose) { return std::array{"one-se", "best", "last"}; }
 constexpr auto words_of(CudaGraph) { return std::array{"auto", "on", "off"}; }
