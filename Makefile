@@ -118,7 +118,7 @@ $(BUILD)/kernels.cu.o: $(KERNELS) $(BUILD)/flags | $(BUILD)/setup.done
 	@printf '#include "%s"\n' $(KERNELS) >$(@:.o=)
 	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $(@:.o=) -o $@
 
-$(LIBRARY_CALLS:%=$(BUILD)/%.o): $(BUILD)/%.o: % $(BUILD)/flags | $(BUILD)/setup.done
+$(LIBRARY_CALLS:%=$(BUILD)/%.o) $(BUILD)/tests/fp8.cu.o: $(BUILD)/%.o: % $(BUILD)/flags | $(BUILD)/setup.done
 	@mkdir -p $(@D)
 	@echo "  $<"
 	@$(NVCC) $(NVCCFLAGS) -MMD -MP -c $< -o $@
@@ -196,9 +196,12 @@ $(EMULATED_BUILD)/selftest: $(addprefix $(EMULATED_BUILD)/tests/emulated/,selfte
 $(BUILD)/tests/cudnn_plans: $(call objects,tests/cudnn_plans.cpp) $(CUDA_OBJECTS) $(BUILD)/liblspt.a
 	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
 
+$(BUILD)/tests/fp8: $(BUILD)/tests/fp8.cu.o $(CUDA_OBJECTS) $(BUILD)/liblspt.a
+	@$(CXX) $(CXXFLAGS) $^ $(LDFLAGS) $(LDLIBS) $(CUDA_LDLIBS) -o $@
+
 # Objects first and in parallel, whatever -j says at the top: the build is one command.
 JOBS := $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(shell nproc))
-GPU_TESTS := $(EMULATED_BUILD)/run $(EMULATED_BUILD)/lspt $(EMULATED_BUILD)/selftest $(if $(SAN),,$(BUILD)/tests/cudnn_plans)
+GPU_TESTS := $(EMULATED_BUILD)/run $(EMULATED_BUILD)/lspt $(EMULATED_BUILD)/selftest $(if $(SAN),,$(BUILD)/tests/cudnn_plans $(BUILD)/tests/fp8)
 test:
 	@$(MAKE) --no-print-directory -j$(JOBS) $(BUILD)/lspt $(BUILD)/tests/run $(BUILD)/tests/first_program $(if $(WITH_CUDA),$(GPU_TESTS))
 	@$(BUILD)/tests/first_program
@@ -312,5 +315,5 @@ clean:
 	rm -rf build build-san build-fuzz
 
 -include $(RECIPES_CPP:.cpp=.d) $(patsubst %.o,%.d,$(LIB_OBJECTS) $(call objects,$(TEST_SOURCES) \
-           train/command_line/main.cpp tests/cudnn_plans.cpp tests/ops.cpp) $(CUDA_OBJECTS) $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o))
+           train/command_line/main.cpp tests/cudnn_plans.cpp tests/ops.cpp) $(CUDA_OBJECTS) $(BUILD)/tests/fp8.cu.o $(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o))
 -include $(FUZZ_OBJECTS:.o=.d) $(patsubst %.cpp,$(FUZZ)/%.d,$(wildcard tests/fuzz/*.cpp))

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Everything that only a GPU can show, in one unattended run of under eight minutes that ends in a
 # table: build, the GPU cases of the test program, every op with its time, the program end to end,
-# memory and race checks, speed. Run it from the root of the repository on a machine with a GPU, nvcc and cuDNN.
+# memory and race checks, speed, and what fp8 would make of it. Run it from the root of the repository
+# on a machine with a GPU, nvcc and cuDNN.
 #
 #   sh tests/cuda_check.sh [FOLDER]     where logs and results go (default: cuda_check)
 #
@@ -54,7 +55,7 @@ if [ -z "$major" ]; then
 fi
 row "card" "$(head -n 1 "$out/card.txt")"
 
-step "build" 240 build.log make -j"$(nproc)" ARCH="${ARCH:-${major:-90}}" build/lspt build/tests/run build/tests/ops ||
+step "build" 240 build.log make -j"$(nproc)" ARCH="${ARCH:-${major:-90}}" build/lspt build/tests/run build/tests/ops build/tests/fp8 ||
   { tail -n 20 "$out/build.log"; exit 1; }
 export OMP_WAIT_POLICY=passive
 step "GPU cases" 120 cases.log build/tests/run --test-case="*GPU*"
@@ -81,6 +82,7 @@ if [ "${QUICK:-0}" != 1 ]; then
   bench forward,vpt-deep,lspt,full 128 50
   bench vpt-deep,lspt 64 100
 fi
+step "fp8 for products by frozen weights" 60 fp8.log build/tests/fp8
 # peer NAME FLAGS...: its lines beside ours.
 : >"$out/peer.jsonl"
 peer() {
@@ -140,4 +142,6 @@ while read -r line; do
     "$(value "$line" method | tr -d ' ')" "$(value "$line" batch)" "$(value "$line" dtype)" \
     "$(value "$line" compiled)" "$(value "$line" smart)" "$(value "$line" images_per_second)" "$(value "$line" peak_memory_mib)"
 done <"$out/peer.jsonl"
+echo
+cat "$out/fp8.log" 2>/dev/null
 ! grep -qE "FAILED|NOT FINISHED" "$table"
