@@ -189,11 +189,10 @@ Var Model::features(const Tensor& images, const StepKey& key) const {
 }
 
 Var Model::forward(const Tensor& images, const StepKey& key) {
-  const int64_t rank = images.rank();
-  Var x;
-  if (rank == 4)
-    x = features(images, key);
-  else if (x = Var(to_device(images, config_.device)); rank == 3)
+  Var x(to_device(images, config_.device));
+  if (images.rank() == 4)
+    x = features(x.value, key);
+  else if (images.rank() == 3)
     x = read_by_head(pooled(x, frozen_blocks(), key));
   for (size_t i = 0; i < head_.size(); i += 2) {
     if (i > 0) x = relu(x);

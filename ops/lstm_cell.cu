@@ -1,57 +1,13 @@
-// What an LSTM step does beside its product: its input is gathered from where prompts, mean
-// and state are, in one pass, and gradients go back the same way. Then the gates: four gates, cell
-// and output of a unit depend on that unit alone. A thread owns V units of a row and reads their
-// four gates at a distance of the width (each a whole line for a warp), bias and old cell, and
-// writes gates (over a where types agree), cell and output: everything once. Backward mirrors it
-// from the kept gates; tanh(c') is computed again, as that is cheaper than to keep and read it.
+// What an LSTM step does behind its product: four gates, cell and output of a unit depend on that
+// unit alone. A thread owns V units of a row and reads their four gates at a distance of the width
+// (each a whole line for a warp), bias and old cell, and writes gates (over a where types agree),
+// cell and output: everything once. Backward mirrors it from the kept gates; tanh(c') is computed
+// again, as that is cheaper than to keep and read it.
 #include "ops/lstm_cell.h"
 #include "ops/math.cuh"
 
 namespace lspt::cuda {
 namespace lstm_cell_cu {
-
-/// A thread owns V elements of a row of [s | h], which it reads where they are.
-template <int V, typename T>
-__global__ void gather_input(T* to, const T* x, const T* mean, const T* h, int64_t count,
-                             int64_t pitch, int64_t width, int64_t rows, int64_t each,
-                             int64_t begin) {
-  const int64_t i = thread_index() * V;
-  if (i >= count) return;
-  const int64_t row = i / pitch, column = i % pitch, image = row / each;
-  float value[V], added[V] = {};
-  if (column < width) {
-    load<V>(value, x + (image * rows + begin + row % each) * width + column);
-    if (mean) load<V>(added, mean + image * width + column);
-    for (int k = 0; k < V; ++k) value[k] += added[k];
-  } else {
-    load<V>(value, h + row * (pitch - width) + column - width);
-  }
-  store<V>(to + i, value);
-}
-
-/// A thread owns V elements of a row of the gradient of [s | h], and adds them where they belong.
-template <int V, typename S, typename U, typename T>
-__global__ void scatter_input(S* dx, U* dh, float beta, const T* dto, int64_t count, int64_t pitch,
-                              int64_t width, int64_t rows, int64_t each, int64_t begin) {
-  const int64_t i = thread_index() * V;
-  if (i >= count) return;
-  const int64_t row = i / pitch, column = i % pitch;
-  float value[V], old[V] = {};
-  load<V>(value, dto + i);
-  if (column < width) {
-    if (!dx) return;
-    S* to = dx + (row / each * rows + begin + row % each) * width + column;
-    load<V>(old, to);
-    for (int k = 0; k < V; ++k) value[k] += old[k];
-    store<V>(to, value);
-  } else {
-    if (!dh) return;
-    U* to = dh + row * (pitch - width) + column - width;
-    if (beta != 0.0f) load<V>(old, to);
-    for (int k = 0; k < V; ++k) value[k] += old[k];
-    store<V>(to, value);
-  }
-}
 
 /// A thread owns V units of a row: their four gates, cell and output. gates may be a: each thread
 /// reads before it writes.
@@ -111,37 +67,6 @@ __global__ void step_back(T* da, float* dprevious, const T* dh, const float* dc,
 const float* floats(const Tensor& x) { return x ? x.data<float>() : nullptr; }
 
 }  // namespace lstm_cell_cu
-
-void lstm_input(const Tensor& to, const Tensor& x, int64_t begin, const Tensor& mean,
-                const Tensor& h) {
-  const OpScope op("lstm_input", 2 * bytes_of(to));
-  const int64_t width = x.cols(), images = x.rank() == 3 ? x.dim(0) : 1;
-  dispatch(to.dtype(), [&]<typename T>() {
-    with_width(wide(width, to, x, mean, h) && to.cols() % kWide == 0, [&]<int V>() {
-      launch(lstm_cell_cu::gather_input<V, T>, blocks(to.numel(), kBlock * V), kBlock, to.data<T>(),
-             x.data<T>(), mean ? mean.data<T>() : nullptr, h ? h.data<T>() : nullptr, to.numel(),
-             to.cols(), width, x.dim(-2), to.rows() / images, begin);
-    });
-  });
-}
-
-void lstm_input_backward(const Tensor& dx, int64_t begin, const Tensor& dh, float beta,
-                         const Tensor& dto) {
-  const OpScope op("lstm_input_backward", 3 * bytes_of(dto));
-  const int64_t width = dx ? dx.cols() : dto.cols() - dh.cols();
-  const int64_t images = dx && dx.rank() == 3 ? dx.dim(0) : 1;
-  dispatch(dx ? dx.dtype() : dto.dtype(), [&]<typename S>() {
-    dispatch(dh ? dh.dtype() : dto.dtype(), [&]<typename U>() {
-      dispatch(dto.dtype(), [&]<typename T>() {
-        with_width(wide(width, dx, dh, dto) && dto.cols() % kWide == 0, [&]<int V>() {
-          launch(lstm_cell_cu::scatter_input<V, S, U, T>, blocks(dto.numel(), kBlock * V), kBlock,
-                 dx ? dx.data<S>() : nullptr, dh ? dh.data<U>() : nullptr, beta, dto.data<T>(),
-                 dto.numel(), dto.cols(), width, dx ? dx.dim(-2) : 0, dto.rows() / images, begin);
-        });
-      });
-    });
-  });
-}
 
 void lstm_forward(const Tensor& h, const Tensor& c, const Tensor& gates, const Tensor& a,
                   const Tensor& bias, const Tensor& previous) {

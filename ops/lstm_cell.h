@@ -6,6 +6,7 @@
 
 #include "engine/kernel.h"
 #include "engine/tape.h"
+#include "ops/lstm_input.h"
 
 namespace lspt {
 
@@ -27,18 +28,6 @@ struct LstmWeights {
 LstmWeights lstm_weights(const Var& w_ih, const Var& w_hh, const Var& b_ih, const Var& b_hh,
                          int64_t steps);
 
-/// s of a step: rows [begin, end) of every image of x (B, N, D), plus the image's row of `mean`
-/// (B, 1, D) if there is one (LSPT: prompts and the mean patch token), or a matrix as it is.
-struct LstmInput {
-  LstmInput(const Var& s) : x(s), end(s.dim(0)) {}  // NOLINT: a matrix is an input
-  LstmInput(const Var& tokens, int64_t first, int64_t last, const Var& added = {})
-      : x(tokens), begin(first), end(last), mean(added) {}
-  Var x;
-  int64_t begin = 0, end;
-  Var mean = {};
-  int64_t images() const { return x.value.rank() == 3 ? x.dim(0) : 1; }
-};
-
 /// One step.
 ///   a  = s w_ih^T + b_ih + h w_hh^T + b_hh         gates in PyTorch's order i, f, g, o
 ///   i = sigmoid(a_i)  f = sigmoid(a_f)  g = tanh(a_g)  o = sigmoid(a_o)
@@ -55,15 +44,6 @@ struct LstmInput {
 /// it along the blocks is *inferred* (Mo et al. 2024, arXiv:2402.17406).
 std::pair<Var, Var> lstm_cell(const LstmInput& s, const Var& h, const Var& c,
                               const LstmWeights& weights);
-
-/// to (M, D + H) = [s | h]: rows begin.. of each image of x (B, N, D) plus mean (B, 1, D), beside h
-/// (M, H); mean and h (then to is (M, D)) may be empty. One dtype.
-DECLARE_KERNEL(lstm_input, const Tensor& to, const Tensor& x, int64_t begin, const Tensor& mean,
-               const Tensor& h);
-/// Its gradients from those of `to`, (M, D + H): added to rows begin.. of each image of dx
-/// (B, N, D), written to dh (beta 0) or added (beta 1); either may be empty.
-DECLARE_KERNEL(lstm_input_backward, const Tensor& dx, int64_t begin, const Tensor& dh, float beta,
-               const Tensor& dto);
 
 /// h, c and gates (M, 4H) from a (M, 4H) f32 without its bias (4H); `previous` c may be empty,
 /// gates may be a itself.

@@ -1,5 +1,7 @@
 #include "tests/op_cases.h"
 
+#include <tuple>
+
 #include "engine/random.h"
 #include "ops/add.h"
 #include "ops/add_columns.h"
@@ -254,6 +256,14 @@ void add_layers(std::vector<OpCase>& t) {
                {{{3, 40, 304}, false, true, {}, 20.0f}, {{304}, kF32}, {{304}, kF32}},
                [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], x[1], x[2])}; },
                4e-3});  // mean and deviation of numbers near 20 in f32
+  // What a lane of a warp holds: an element at a time, up to six pieces, more than it can.
+  for (const auto& [name, rows, width] : {std::tuple{"layer_norm of an odd width", 3, 45},
+                                          {"layer_norm of wide rows, large", 40, 1000},
+                                          {"layer_norm of wider rows, large", 7, 1608}})
+    t.push_back({name,
+                 {{{2, rows, width}, false, true}, {{width}, kF32}, {{width}, kF32}},
+                 [](const Vars& x, DType) -> Vars { return {layer_norm(x[0], x[1], x[2])}; },
+                 1e-3});
   const auto entropy = [](const Vars& x, DType) -> Vars {
     return {cross_entropy(x[0], x[1].value)};
   };
