@@ -185,7 +185,8 @@ void layer_norm_affine_backward(const Tensor& dweight, const Tensor& dbias, cons
                                 const Tensor& x, const Tensor& statistics) {
   const OpScope op("layer_norm_affine_backward", bytes_of(dweight, dbias, dy, x, statistics));
   const int64_t rows = x.rows(), width = x.cols();
-  const int64_t chunk = std::max<int64_t>(64, (rows + 511) / 512),
+  // No more of them than sum_rows adds in one launch.
+  const int64_t chunk = std::max<int64_t>(64, (rows + 127) / 128),
                 chunks = (rows + chunk - 1) / chunk;
   const Tensor sums({chunks, 2, width}, DType::f32, Device::cuda);
   dispatch(x.dtype(), [&]<typename T>() {

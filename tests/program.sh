@@ -322,6 +322,7 @@ grep -q "k-means of the patch tokens" from_kmeans/log.txt && ! cmp -s from_kmean
 check "prompts of another run" $train --method vpt-deep --prompts 3 $weights --prompt-init tokens --lr 0 --epochs 2 --output first_owner
 check "are taken over" $train --method vpt-deep --prompts 3 $weights --prompt-init first_owner --lr 0 --epochs 2 --output second_owner
 "$LSPT" export first_owner first.safetensors >/dev/null && "$LSPT" export second_owner second.safetensors >/dev/null && cmp first.safetensors second.safetensors && pass "to the byte" || fail "to the byte"
+grep -q "prompts: start as those of first_owner" err && pass "says whose" || fail "says whose"
 refuse "prompts of a run without" 4 "has no tensor prompt.0" $train --method vpt-deep --prompts 3 $weights --prompt-init tuned_lora
 refuse "another number of prompts" 4 "expected (4, 192)" $train --method vpt-deep --prompts 4 $weights --prompt-init first_owner
 refuse "keys and values that are carried" 2 "it needs --carry none" $train --method lspt --prompt-location key-value

@@ -76,8 +76,10 @@ std::unique_ptr<Model> new_model(Checkpoint& state, const Inputs& inputs, Consol
   state.class_names = inputs.data().class_names;
   NamedTensors values = backbone ? backbone->loaded.values : NamedTensors();
   if (!settings.head_from.empty()) values.merge(head_for(state, settings.head_from));
-  if (!settings.prompts_from.empty())
+  if (!settings.prompts_from.empty()) {
     values.merge(prompts_from_file(settings.prompts_from, settings.model));
+    console.line("prompts: start as those of " + settings.prompts_from);
+  }
   ModelConfig config = settings.model;
   config.num_classes = static_cast<int>(state.class_names.size());
   return std::make_unique<Model>(config, values);
