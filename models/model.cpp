@@ -180,20 +180,16 @@ Var Model::pooled(Var x, int first_block, const StepKey& key, Probe* probe) cons
                          : patch_pool(vit_.final_norm(x), first, x.dim(1));
 }
 
-Var Model::read_by_head(const Var& pooled) const {
-  return cast(reshape(pooled, {pooled.dim(0), config_.vit.embed_dim}), DType::f32);
-}
-
-Var Model::features(const Tensor& images, const StepKey& key) const {
-  return read_by_head(pooled(vit_.embed(to_device(images, config_.device)), 0, key));
+Var Model::features(const Tensor& images, const StepKey& key) {
+  const Tensor x = to_device(images, config_.device);
+  if (x.rank() == 2) return Var(x);
+  const Var read =
+      x.rank() == 3 ? pooled(Var(x), frozen_blocks(), key) : pooled(vit_.embed(x), 0, key);
+  return cast(reshape(read, {read.dim(0), config_.vit.embed_dim}), DType::f32);
 }
 
 Var Model::forward(const Tensor& images, const StepKey& key) {
-  Var x(to_device(images, config_.device));
-  if (images.rank() == 4)
-    x = features(x.value, key);
-  else if (images.rank() == 3)
-    x = read_by_head(pooled(x, frozen_blocks(), key));
+  Var x = features(images, key);
   for (size_t i = 0; i < head_.size(); i += 2) {
     if (i > 0) x = relu(x);
     x = linear(x, head_[i].var, head_[i + 1].var);

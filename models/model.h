@@ -58,8 +58,8 @@ class Model {
   /// images (B, 3, S, S) f32, normalized, on any device -> logits (B, num_classes) f32. Recorded if
   /// a Tape is alive; prompt dropout acts only then. What `stem` gave may stand for its images.
   Var forward(const Tensor& images, const StepKey& key = {});
-  /// images -> what the head reads of them, (B, embed_dim) f32.
-  Var features(const Tensor& images, const StepKey& key = {}) const;
+  /// images, or what `stem` gave of them -> what the head reads of them, (B, embed_dim) f32.
+  Var features(const Tensor& images, const StepKey& key = {});
   /// What the prompts are on the way of these images; no blocks if nothing is carried.
   PromptTrace trace(const Tensor& images) const;
   /// Fills `probe` with what passes by on the way of these images, in the pass that features()
@@ -80,7 +80,6 @@ class Model {
  private:
   /// From tokens that enter block `first` to what the head reads.
   Var pooled(Var x, int first, const StepKey& key, Probe* probe = nullptr) const;
-  Var read_by_head(const Var& pooled) const;
 
   ModelConfig config_;
   ViT vit_;

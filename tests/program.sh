@@ -329,6 +329,7 @@ refuse "keys and values that are carried" 2 "it needs --carry none" $train --met
 refuse "keys and values of tokens" 2 "key-value has no tokens" $tokens --prompt-location key-value
 check "the last block on kept tokens" $train --method partial $weights --no-aug --epochs 2 --output kept_tokens
 grep -q "of each training and evaluation image once, behind the first 11 blocks" kept_tokens/log.txt && pass "computes the others once" || { cp kept_tokens/log.txt err; fail "computes the others once"; }
+check "and a first head that is fitted to them" $train --method partial $weights --no-aug --init-head fit --epochs 1 --output kept_fit
 refuse "tokens of a rank" 2 "cannot be any token" $tokens --prompt-rank 1
 refuse "a LoRA of what there is not" 2 "'qk' is none of" $train --method lora --lora-targets qk
 refuse "more blocks than there are" 2 "the model has 12 blocks" $train --method partial --partial 13

@@ -5,9 +5,7 @@
 namespace lspt {
 namespace {
 
-Tensor features_of(Model& model, const Batch& batch) {
-  return batch.images.rank() == 2 ? batch.images : model.features(batch.images).value;
-}
+Tensor features_of(Model& model, const Batch& batch) { return model.features(batch.images).value; }
 
 }  // namespace
 
