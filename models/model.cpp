@@ -54,6 +54,7 @@ Model::Model(const ModelConfig& config, const NamedTensors& values)
   const bool vpt = config.head_init == HeadInit::vpt;
   add("head.weight", {classes, width}, vpt ? normal(classes) : constant(0));
   add("head.bias", {classes}, constant(vpt ? -std::log(0.99f / 0.01f) : 0.0f));
+  frozen_blocks_ = count_frozen_blocks();
 }
 
 Parameters Model::parameters() {
@@ -93,7 +94,7 @@ void Model::load(const NamedTensors& values) {
   }
 }
 
-int Model::frozen_blocks() {
+int Model::count_frozen_blocks() {
   const Parameters all = trainable();
   const std::string prefix = "blocks.";
   int first = config_.vit.depth;
@@ -180,7 +181,7 @@ Var Model::pooled(Var x, int first_block, const StepKey& key, Probe* probe) cons
                          : patch_pool(vit_.final_norm(x), first, x.dim(1));
 }
 
-Var Model::features(const Tensor& images, const StepKey& key) {
+Var Model::features(const Tensor& images, const StepKey& key) const {
   const Tensor x = to_device(images, config_.device);
   if (x.rank() == 2) return Var(x);
   const Var read =

@@ -59,7 +59,7 @@ class Model {
   /// a Tape is alive; prompt dropout acts only then. What `stem` gave may stand for its images.
   Var forward(const Tensor& images, const StepKey& key = {});
   /// images, or what `stem` gave of them -> what the head reads of them, (B, embed_dim) f32.
-  Var features(const Tensor& images, const StepKey& key = {});
+  Var features(const Tensor& images, const StepKey& key = {}) const;
   /// What the prompts are on the way of these images; no blocks if nothing is carried.
   PromptTrace trace(const Tensor& images) const;
   /// Fills `probe` with what passes by on the way of these images, in the pass that features()
@@ -71,13 +71,14 @@ class Model {
                     const std::function<void(int block, const Tensor& rows)>& see) const;
   /// How many of the first blocks an image passes in the same way at every step, because nothing
   /// that is trained is in them or enters them; all, if the head alone has gradients.
-  int frozen_blocks();
-  bool features_stay() { return frozen_blocks() == config_.vit.depth; }
+  int frozen_blocks() const { return frozen_blocks_; }
+  bool features_stay() const { return frozen_blocks() == config_.vit.depth; }
   /// images -> what they are behind those: the features, (B, embed_dim) f32, or the tokens that
   /// enter block frozen_blocks(), (B, 1 + patches, embed_dim) in the model's dtype.
   Tensor stem(const Tensor& images);
 
  private:
+  int count_frozen_blocks();
   /// From tokens that enter block `first` to what the head reads.
   Var pooled(Var x, int first, const StepKey& key, Probe* probe = nullptr) const;
 
@@ -86,6 +87,7 @@ class Model {
   Prompts prompts_;
   Side side_;
   std::deque<Parameter> head_;  // weight and bias of each layer
+  int frozen_blocks_ = 0;
 };
 
 }  // namespace lspt
